@@ -1,0 +1,33 @@
+"""Fixtures: one process runs every installed backend."""
+
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import pytest
+
+import triceras
+from triceras.core import registry, seeds
+
+INSTALLED = [name for name in ("numpy", "jax", "torch", "tensorflow") if name in registry.installed()]
+TRAINABLE = [name for name in INSTALLED if name != "numpy"]
+
+
+@pytest.fixture(params=INSTALLED)
+def backend(request):
+    """Each installed backend in turn, as the current one."""
+    with triceras.use_backend(request.param):
+        yield request.param
+
+
+@pytest.fixture(params=TRAINABLE)
+def trainable_backend(request):
+    """Each installed backend that has gradients, as the current one."""
+    with triceras.use_backend(request.param):
+        yield request.param
+
+
+@pytest.fixture(autouse=True)
+def _fixed_seed():
+    seeds.set_random_seed(1234)

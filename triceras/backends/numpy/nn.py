@@ -1,0 +1,1 @@
+"""NumPy functions of the ops in `ops/nn.py`."""

@@ -1,0 +1,167 @@
+"""`Backend`: what a framework must supply. Written once for each under `backends/<name>/`, or by a plug-in."""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Callable
+from typing import Any
+
+from triceras.core import dtypes
+from triceras.core.spec import Spec
+
+
+class Backend(abc.ABC):
+    """A framework behind the common interface.
+
+    Ops are plain functions in the modules that `modules` lists, looked up by name; the transforms and all else are
+    methods. Functions of ops receive ready tensors of the backend, already promoted.
+    """
+
+    name: str
+    tensor_types: tuple[type, ...]
+    modules: tuple[Any, ...] = ()
+    rank = 0  # who wins when tensors of different backends meet: symbolic 2, abstract 1, values 0
+    layer_mixin: type | None = None  # a class that layers on this backend also inherit
+    seed_dtype = "uint32"
+    has_gradients = True
+
+    def __init__(self) -> None:
+        from triceras.ops.op import Implementations
+
+        self.impls = Implementations(self)
+
+    def find(self, name: str) -> Callable | None:
+        """The backend's own function for an op, or None."""
+        for module in self.modules:
+            function = getattr(module, name, None)
+            if function is not None:
+                return function
+        return None
+
+    # --- tensors ---------------------------------------------------------------------------------------------------
+
+    @abc.abstractmethod
+    def convert(self, x: Any, dtype: str | None = None) -> Any:
+        """A tensor of this backend from numbers, lists, arrays or a tensor of any backend; no copy where none is due."""
+
+    @abc.abstractmethod
+    def to_numpy(self, x: Any) -> Any:
+        """A NumPy array with the values of one of our tensors."""
+
+    @abc.abstractmethod
+    def cast(self, x: Any, dtype: str) -> Any:
+        """One of our tensors in another dtype."""
+
+    def shape(self, x: Any) -> tuple[int | None, ...]:
+        """The static shape of one of our tensors; None where only the running graph knows."""
+        return tuple(x.shape)
+
+    def dtype(self, x: Any) -> str:
+        """The standard dtype name of one of our tensors."""
+        return dtypes.standardize_dtype(x.dtype)
+
+    def canonical_dtype(self, dtype: str) -> str:
+        """The dtype that is kept here where `dtype` is asked for (JAX has 64-bit types only on request)."""
+        return dtype
+
+    def spec(self, x: Any) -> Spec:
+        """The shape and dtype of one of our tensors."""
+        return Spec(self.shape(x), self.dtype(x))
+
+    def is_traced(self, x: Any) -> bool:
+        """Whether a tensor stands for values in a graph that is being traced, so that Python can't read them."""
+        return False
+
+    # --- variables -------------------------------------------------------------------------------------------------
+
+    @abc.abstractmethod
+    def new_value(self, value: Any, dtype: str, trainable: bool) -> Any:
+        """What a Variable holds: made from an array, with storage of its own."""
+
+    @abc.abstractmethod
+    def assign(self, native: Any, value: Any) -> Any:
+        """Write a ready tensor into a Variable's native value, in place where the framework can; returns what it holds then."""
+
+    def set_trainable(self, native: Any, trainable: bool) -> Any:
+        """The native value after its Variable became trainable or frozen."""
+        return native
+
+    def protocol(self, variable: Any, name: str) -> Any:
+        """An attribute by which this framework recognises a Variable as its own; AttributeError if `name` is none."""
+        raise AttributeError(name)
+
+    # --- transforms ------------------------------------------------------------------------------------------------
+
+    @abc.abstractmethod
+    def jit(self, fn: Callable, variables: Any = None, donate: bool = True, **options: Any) -> Callable:
+        """A compiled `fn`; see `triceras.jit`."""
+
+    @abc.abstractmethod
+    def value_and_grad(self, fn: Callable, variables: Any = None, has_aux: bool = False, argnums: Any = 0) -> Callable:
+        """See `triceras.value_and_grad`."""
+
+    @abc.abstractmethod
+    def vmap(self, fn: Callable, in_axes: Any = 0, out_axes: Any = 0) -> Callable:
+        """See `triceras.vmap`."""
+
+    @abc.abstractmethod
+    def scan(self, f: Callable, init: Any, xs: Any = None, length: Any = None, reverse: bool = False, unroll: Any = 1) -> Any:
+        """See `ops.scan`."""
+
+    @abc.abstractmethod
+    def while_loop(self, cond: Callable, body: Callable, loop_vars: Any, maximum_iterations: Any = None) -> Any:
+        """See `ops.while_loop`."""
+
+    @abc.abstractmethod
+    def fori_loop(self, lower: Any, upper: Any, body_fun: Callable, init_val: Any) -> Any:
+        """See `ops.fori_loop`."""
+
+    @abc.abstractmethod
+    def cond(self, pred: Any, true_fn: Callable, false_fn: Callable) -> Any:
+        """See `ops.cond`."""
+
+    @abc.abstractmethod
+    def stop_gradient(self, x: Any) -> Any:
+        """The same values, through which no gradient flows."""
+
+    @abc.abstractmethod
+    def custom_gradient(self, f: Callable) -> Callable:
+        """See `ops.custom_gradient`."""
+
+    @abc.abstractmethod
+    def checkpoint(self, fn: Callable) -> Callable:
+        """`fn`, whose inner results are computed again in the backward pass instead of being kept."""
+
+    @abc.abstractmethod
+    def eval_shape(self, fn: Callable, *specs: Any) -> Any:
+        """What `fn` gives for tensors of these specs, as specs; runs native framework code without computing."""
+
+    # --- the machine -----------------------------------------------------------------------------------------------
+
+    @abc.abstractmethod
+    def device_names(self) -> list[str]:
+        """The devices, such as `cpu:0`."""
+
+    def device(self, name: str) -> Any:
+        """A context manager that puts new tensors onto a device."""
+        raise NotImplementedError(f"Backend {self.name} has no devices to choose from.")
+
+    def synchronize(self) -> None:
+        """Wait until everything that was asked of the devices is done."""
+
+    @abc.abstractmethod
+    def version(self) -> str:
+        """The framework's version."""
+
+    # --- hooks for distribution: identity until a distribution is in force --------------------------------------------
+
+    def place_batch(self, batch: Any) -> Any:
+        """A batch on its way into a step."""
+        return batch
+
+    def collect_logs(self, logs: Any) -> Any:
+        """A step's logs on their way out."""
+        return logs
+
+    def seed_framework(self, seed: int) -> None:
+        """Seed the framework's own generator, for user code that draws from it."""
