@@ -193,4 +193,4 @@ def get(identifier: Any) -> Any:
         >>> constraints.get("unit_norm").axis
         0
     """
-    return identifiers.resolve(identifier, "constraint", TABLE, Constraint)
+    return identifiers.resolve(identifier, "constraint", TABLE)

@@ -602,4 +602,4 @@ def get(identifier: Any) -> Any:
     """
     if isinstance(identifier, np.ndarray):
         return Constant(identifier)
-    return identifiers.resolve(identifier, "initializer", TABLE, Initializer)
+    return identifiers.resolve(identifier, "initializer", TABLE)

@@ -67,7 +67,7 @@ class L1L2(Regularizer):
     """
 
     def __init__(self, l1: float = 0.0, l2: float = 0.0):
-        self.l1, self.l2 = factor(l1, "l1", 0.0), factor(l2, "l2", 0.0)
+        self.l1, self.l2 = checked(l1, "l1", 0.0), checked(l2, "l2", 0.0)
 
     def __call__(self, x: Any) -> Any:
         penalty = ops.multiply(self.l1, ops.sum(ops.absolute(x))) if self.l1 else 0.0
@@ -93,7 +93,7 @@ class L1(Regularizer):
     """
 
     def __init__(self, l1: float = 0.01):
-        self.l1 = factor(l1, "l1", 0.01)
+        self.l1 = checked(l1, "l1", 0.01)
 
     def __call__(self, x: Any) -> Any:
         return self.l1 * ops.sum(ops.absolute(x))
@@ -118,7 +118,7 @@ class L2(Regularizer):
     """
 
     def __init__(self, l2: float = 0.01):
-        self.l2 = factor(l2, "l2", 0.01)
+        self.l2 = checked(l2, "l2", 0.01)
 
     def __call__(self, x: Any) -> Any:
         return self.l2 * ops.sum(ops.square(x))
@@ -148,7 +148,7 @@ class OrthogonalRegularizer(Regularizer):
             raise ValueError(
                 f'Invalid value for argument `mode`. Expected one of {{"rows", "columns"}}. Received: mode={mode}'
             )
-        self.factor, self.mode = globals()["factor"](factor, "factor", 0.01), mode
+        self.factor, self.mode = checked(factor, "factor", 0.01), mode
 
     def __call__(self, x: Any) -> Any:
         if len(x.shape) != 2:
@@ -163,7 +163,7 @@ class OrthogonalRegularizer(Regularizer):
         return {"factor": self.factor, "mode": self.mode}
 
 
-def factor(value: Any, name: str, default: float) -> float:
+def checked(value: Any, name: str, default: float) -> float:
     """A checked factor; None gives the default."""
     value = default if value is None else value
     if isinstance(value, (bool, str)) or not math.isfinite(value) or value < 0:
@@ -223,4 +223,4 @@ def get(identifier: Any) -> Any:
         >>> regularizers.get("l2").l2
         0.01
     """
-    return identifiers.resolve(identifier, "regularizer", TABLE, Regularizer)
+    return identifiers.resolve(identifier, "regularizer", TABLE)

@@ -68,7 +68,9 @@ class AbstractBackend(Backend):
 
         return mapped
 
-    def scan(self, f: Callable, init: Any, xs: Any = None, length: Any = None, reverse: bool = False, unroll: Any = 1) -> Any:
+    def scan(
+        self, f: Callable, init: Any, xs: Any = None, length: Any = None, reverse: bool = False, unroll: Any = 1
+    ) -> Any:
         steps = length if xs is None else tree.flatten(xs)[0].shape[0]
         step = None if xs is None else tree.map_structure(lambda x: Spec(x.shape[1:], x.dtype), xs)
         carry, out = f(tree.map_structure(_spec, init), step)

@@ -100,12 +100,18 @@ class Backend(abc.ABC):
     def value_and_grad(self, fn: Callable, variables: Any = None, has_aux: bool = False, argnums: Any = 0) -> Callable:
         """See `triceras.value_and_grad`."""
 
+    def without_gradients(self, fn: Callable) -> Callable:
+        """`fn`, where nothing it computes will be differentiated: spares bookkeeping in a framework that keeps a tape."""
+        return fn
+
     @abc.abstractmethod
     def vmap(self, fn: Callable, in_axes: Any = 0, out_axes: Any = 0) -> Callable:
         """See `triceras.vmap`."""
 
     @abc.abstractmethod
-    def scan(self, f: Callable, init: Any, xs: Any = None, length: Any = None, reverse: bool = False, unroll: Any = 1) -> Any:
+    def scan(
+        self, f: Callable, init: Any, xs: Any = None, length: Any = None, reverse: bool = False, unroll: Any = 1
+    ) -> Any:
         """See `ops.scan`."""
 
     @abc.abstractmethod

@@ -13,6 +13,7 @@ from typing import Any
 
 DATA_FORMATS = ("channels_last", "channels_first")
 FLOATX = ("float16", "bfloat16", "float32", "float64")
+RNGS = ("native", "portable")
 
 
 def keras_home() -> pathlib.Path:
@@ -21,13 +22,13 @@ def keras_home() -> pathlib.Path:
 
 
 def _checked(name: str, value: Any, where: str) -> Any:
-    allowed = {"floatx": FLOATX, "image_data_format": DATA_FORMATS}.get(name)
+    allowed = {"floatx": FLOATX, "image_data_format": DATA_FORMATS, "rng": RNGS}.get(name)
     if allowed and value not in allowed:
         raise ValueError(f"{where}: {name} must be one of {', '.join(allowed)}; got {value!r}.")
     if name == "epsilon" and (isinstance(value, bool) or not isinstance(value, (int, float))):
         raise ValueError(f"{where}: epsilon must be a number; got {value!r}.")
     if name == "backend" and not isinstance(value, str):
-        raise ValueError(f"{where}: backend must be a name such as \"jax\"; got {value!r}.")
+        raise ValueError(f'{where}: backend must be a name such as "jax"; got {value!r}.')
     return value
 
 
@@ -51,14 +52,14 @@ def read_keras_json() -> dict[str, Any]:
             f"{path}, line {error.lineno}, column {error.colno}: {error.msg}. Mend or delete the file."
         ) from error
     if not isinstance(settings, dict):
-        raise ValueError(f"{path}: expected a JSON object such as {{\"backend\": \"jax\"}}; got {text.strip()[:40]!r}.")
+        raise ValueError(f'{path}: expected a JSON object such as {{"backend": "jax"}}; got {text.strip()[:40]!r}.')
     return {name: _checked(name, value, str(path)) for name, value in settings.items()}
 
 
 class _Settings:
     """The process-wide values; a value that nobody set comes from `keras.json`, else from the default."""
 
-    DEFAULTS = {"floatx": "float32", "epsilon": 1e-7, "image_data_format": "channels_last"}
+    DEFAULTS = {"floatx": "float32", "epsilon": 1e-7, "image_data_format": "channels_last", "rng": "native"}
 
     def __init__(self) -> None:
         self.values: dict[str, Any] = {}
@@ -122,6 +123,24 @@ def set_image_data_format(data_format: str) -> None:
     _settings.set("image_data_format", str(data_format))
 
 
+def rng() -> str:
+    """How numbers are drawn inside the graph: `"native"` (the default) or `"portable"`; see `set_rng`."""
+    return _settings.get("rng")
+
+
+def set_rng(value: str) -> None:
+    """Choose the generator of in-graph randomness: dropout and `triceras.random`.
+
+    Args:
+        value: `"native"` lets each backend use its fast generator, so that a seed gives the same numbers on the same
+            backend; `"portable"` uses Threefry-2x32 everywhere, so that a seed gives the same numbers on all of them.
+
+    Raises:
+        ValueError: another value.
+    """
+    _settings.set("rng", str(value))
+
+
 def standardize_data_format(data_format: str | None) -> str:
     """A data format in lower case; None means the default.
 
@@ -165,3 +184,6 @@ def set_backend(backend: str) -> None:
     from triceras.core import registry
 
     registry.set_default(backend)
+
+
+flags = {"flash_attention": True, "traceback_filtering": False}

@@ -87,7 +87,7 @@ def standardize_dtype(dtype: Any) -> str:
         >>> standardize_dtype(np.dtype("int8"))
         'int8'
     """
-    if dtype is None or dtype is float or dtype == "float":
+    if dtype is None or dtype is float or (isinstance(dtype, str) and dtype == "float"):
         return config.floatx()
     try:
         name = _name(dtype)
@@ -114,7 +114,7 @@ def result_type(*dtypes: Any) -> str:
     """
     if not dtypes:
         return config.floatx()
-    keys = frozenset(d if d in (int, float, complex) else standardize_dtype(d) for d in dtypes)
+    keys = frozenset(d if isinstance(d, type) and d in (int, float, complex) else standardize_dtype(d) for d in dtypes)
     bound = next(iter(keys)) if len(keys) == 1 else _least_upper_bound(keys)
     if bound is int:
         return "int32"
@@ -153,6 +153,28 @@ def to_numpy_dtype(name: str) -> np.dtype:
 
         return np.dtype(getattr(ml_dtypes, name))
     return np.dtype(name)
+
+
+def largest(dtype: Any) -> int | float:
+    """The largest finite number of an integer or floating dtype, as a Python number."""
+    kind = to_numpy_dtype(standardize_dtype(dtype))
+    if kind.kind in "iu":
+        return int(np.iinfo(kind).max)
+    if kind.kind in "fc":
+        return float(np.finfo(kind).max)
+    import ml_dtypes
+
+    return float(ml_dtypes.finfo(kind).max)
+
+
+def machine_epsilon(dtype: Any) -> float:
+    """The distance from 1 to the next larger number of a floating or complex dtype."""
+    kind = to_numpy_dtype(standardize_dtype(dtype))
+    if kind.kind in "fc":
+        return float(np.finfo(kind).eps)
+    import ml_dtypes
+
+    return float(ml_dtypes.finfo(kind).eps)
 
 
 def itemsize(name: str) -> int:

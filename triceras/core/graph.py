@@ -136,7 +136,8 @@ def to_specs(values: Any) -> Any:
 def to_keras_tensors(specs: Any, name: str | None = None) -> Any:
     """A tree with a fresh `KerasTensor` in place of each spec."""
     return tree.map_structure(
-        lambda s: KerasTensor(s.shape, s.dtype, name=name and naming.auto_name(name)) if isinstance(s, Spec) else s, specs
+        lambda s: KerasTensor(s.shape, s.dtype, name=name and naming.auto_name(name)) if isinstance(s, Spec) else s,
+        specs,
     )
 
 
@@ -149,7 +150,9 @@ class Operation:
 
     def __init__(self, name: str | None = None):
         if name is not None and (not isinstance(name, str) or "/" in name):
-            raise ValueError(f"Argument `name` must be a string and cannot contain character `/`. Received: name={name}")
+            raise ValueError(
+                f"Argument `name` must be a string and cannot contain character `/`. Received: name={name}"
+            )
         self.name = name or naming.auto_name(type(self).__name__)
         self._inbound_nodes: list[Node] = []
 
@@ -205,7 +208,11 @@ class Operation:
     def _single_node(self, what: str) -> Node:
         nodes = self._inbound_nodes
         if len(nodes) != 1:
-            why = "has never been called and thus has no" if not nodes else "has multiple inbound nodes and thus no single"
+            why = (
+                "has never been called and thus has no"
+                if not nodes
+                else "has multiple inbound nodes and thus no single"
+            )
             raise AttributeError(f"The layer {self.name} {why} defined {what}.")
         return nodes[0]
 

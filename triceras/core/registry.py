@@ -176,7 +176,7 @@ def classify(x: Any) -> Any:
 
 
 def _classify(x: Any) -> Any:
-    if hasattr(type(x), "backend") and hasattr(type(x), "assign"):
+    if hasattr(type(x), "assign") and hasattr(x, "backend"):
         return BOUND
     if isinstance(x, (list, tuple, dict)):
         return NESTED

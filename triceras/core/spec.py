@@ -30,7 +30,11 @@ class Spec(Operators):
         return f"{type(self).__name__}(shape={self.shape}, dtype={self.dtype})"
 
     def __bool__(self) -> bool:
-        raise TypeError("A symbolic tensor has no truth value: it holds a shape and a dtype, no numbers. Use ops.where or ops.cond.")
+        raise TypeError(
+            "A symbolic tensor has no truth value: it holds a shape and a dtype, no numbers. Use ops.where or ops.cond."
+        )
 
     def __array__(self, *args: Any, **kwargs: Any) -> Any:
-        raise TypeError("A symbolic tensor has no values to turn into a NumPy array. Use triceras.ops on it, or wrap NumPy code in a layer.")
+        raise TypeError(
+            "A symbolic tensor has no values to turn into a NumPy array. Use triceras.ops on it, or wrap NumPy code in a layer."
+        )

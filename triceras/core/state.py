@@ -28,7 +28,9 @@ class StatelessScope:
         (1.0, 2.0)
     """
 
-    def __init__(self, state_mapping: Iterable | None = None, collect_losses: bool = False, initialize_variables: bool = True):
+    def __init__(
+        self, state_mapping: Iterable | None = None, collect_losses: bool = False, initialize_variables: bool = True
+    ):
         self.collect_losses = collect_losses
         self.initialize_variables = initialize_variables
         self.losses: list[Any] = []

@@ -134,7 +134,9 @@ def map_structure_up_to(shallow_structure: Any, func: Callable, *structures: Any
     for other in structures:
         _check_same(shallow_structure, other)
     columns = zip(_items(shallow_structure), *map(_items, structures), strict=True)
-    return _rebuild(shallow_structure, [map_structure_up_to(s, func, *(v for _, v in rest)) for (_, s), *rest in columns])
+    return _rebuild(
+        shallow_structure, [map_structure_up_to(s, func, *(v for _, v in rest)) for (_, s), *rest in columns]
+    )
 
 
 def pack_sequence_as(structure: Any, flat_sequence: Any) -> Any:

@@ -84,7 +84,12 @@ class Variable(Operators):
         self.name = name or naming.auto_name(type(self).__name__)
         scope = naming.current_path()
         self.path = f"{scope}/{self.name}" if scope else self.name
-        self.autocast, self.aggregation, self.synchronization, self.layout = autocast, aggregation, synchronization, layout
+        self.autocast, self.aggregation, self.synchronization, self.layout = (
+            autocast,
+            aggregation,
+            synchronization,
+            layout,
+        )
         self.regularizer = self.constraint = None
         self.overwrite_with_gradient = False
         self._trainable = bool(trainable)

@@ -1,0 +1,86 @@
+"""Layers belong to a backend: on one that asks for it, they also inherit its mixin (on torch, `torch.nn.Module`)."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+from triceras.core import registry, tree
+
+
+@functools.cache
+def bound_class(cls: type, mixin: type | None) -> type:
+    """The class that instances of `cls` have on a backend with this mixin: `cls` itself, or a subclass that looks like it."""
+    if mixin is None or issubclass(cls, mixin):
+        return cls
+    namespace = {
+        "__module__": cls.__module__,
+        "__qualname__": cls.__qualname__,
+        "__doc__": cls.__doc__,
+        "_unbound": cls,
+    }
+    return type(cls)(cls.__name__, (cls, mixin), namespace)
+
+
+def unbound_class(cls: type) -> type:
+    """The class as its author wrote it."""
+    return cls.__dict__.get("_unbound", cls)
+
+
+def create(cls: type, backend: Any) -> Any:
+    """An empty instance on a backend, with the mixin's own state set up so that attributes may come in any order."""
+    cls = bound_class(unbound_class(cls), backend.layer_mixin)
+    self = object.__new__(cls)
+    self.__dict__["backend"] = backend
+    if backend.layer_mixin is not None:
+        self._init_native()
+    return self
+
+
+def rebind(layer: Any, backend: Any) -> None:
+    """Make an instance belong to another backend: its class changes, its mixin's state is dropped or set up."""
+    if layer.backend.layer_mixin is not None:
+        layer._drop_native()
+    layer.__dict__["backend"] = backend
+    layer.__class__ = bound_class(unbound_class(type(layer)), backend.layer_mixin)
+    if backend.layer_mixin is not None:
+        layer._init_native()
+        track_natively(layer)
+
+
+def track_natively(layer: Any) -> None:
+    """Show the mixin everything that the layer holds."""
+    for name, value in layer._tracked.items():
+        layer._track_native(name, value)
+    for variable in layer._own_variables:
+        layer._track_variable(variable.name, variable)
+
+
+def move(layer: Any, name: Any) -> None:
+    """Move a layer and all that it holds to another backend, in place."""
+    target = registry.get(name)
+    layers = [x for x in layer._flatten_layers() if x.backend is not target]
+    for x in layers:
+        for variable in x._own_variables:
+            variable.to_backend(target)
+        for value in x._state_holders():
+            value.to_backend(target)
+    for x in layers:
+        rebind(x, target)
+
+
+def held(layer: Any, kinds: tuple[type, ...]) -> list[Any]:
+    """What a layer holds of some types, directly or in lists and dicts, in the order in which attributes were set."""
+    found: list[Any] = []
+    seen: set[int] = set()
+    for value in layer._tracked.values():
+        for leaf in tree.flatten(value) if isinstance(value, (list, tuple, dict)) else (value,):
+            if isinstance(leaf, kinds) and id(leaf) not in seen:
+                seen.add(id(leaf))
+                found.append(leaf)
+    return found
+
+
+def rebuild(cls: type, backend: str) -> Any:
+    """For pickling and copying: an empty instance of a class on a backend."""
+    return create(cls, registry.get(backend))

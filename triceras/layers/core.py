@@ -1,0 +1,416 @@
+"""The layers that most models begin with: Dense, Embedding, Activation, Lambda, Identity, Masking."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from triceras import activations, constraints, initializers, ops, regularizers
+from triceras.core import dtypes
+from triceras.layers.input_spec import InputSpec
+from triceras.layers.layer import Layer
+
+
+def weight_config(layer: Layer, *names: str) -> dict[str, Any]:
+    """Config entries of a layer's initializers, regularizers and constraints, from the attributes of these names."""
+    modules = {"initializer": initializers, "regularizer": regularizers, "constraint": constraints}
+    return {name: modules[name.rpartition("_")[2]].serialize(getattr(layer, name)) for name in names}
+
+
+def positive_integer(name: str, value: Any) -> int:
+    """The value, checked.
+
+    Raises:
+        ValueError: it is no positive integer.
+    """
+    if isinstance(value, bool) or not isinstance(value, int) or value <= 0:
+        raise ValueError(
+            f"Received an invalid value for `{name}`, expected a positive integer. Received: {name}={value}"
+        )
+    return value
+
+
+def not_yet(**arguments: Any) -> None:
+    """Refuse arguments of features that aren't there yet, instead of ignoring them.
+
+    Raises:
+        NotImplementedError: one of them isn't None.
+    """
+    for name, value in arguments.items():
+        if value is not None:
+            raise NotImplementedError(f"`{name}` isn't supported yet. Leave it out. Received: {name}={value}")
+
+
+class Dense(Layer):
+    """`activation(inputs @ kernel + bias)`, over the last dimension.
+
+    Input: `(..., features)`; output: `(..., units)`.
+
+    Args:
+        units: size of the output's last dimension.
+        activation: function or its name; none by default.
+        use_bias: whether there is a bias.
+        kernel_initializer, bias_initializer: initializers or their names.
+        kernel_regularizer, bias_regularizer, activity_regularizer: regularizers or their names.
+        kernel_constraint, bias_constraint: constraints or their names.
+        lora_rank, lora_alpha, quantization_config: not supported yet.
+
+    Raises:
+        ValueError: `units` isn't a positive integer.
+
+    Example:
+        >>> import numpy as np
+        >>> import triceras
+        >>> tuple(triceras.layers.Dense(3, activation="relu")(np.ones((2, 4))).shape)
+        (2, 3)
+    """
+
+    def __init__(
+        self,
+        units: int,
+        activation: Any = None,
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
+        lora_rank: int | None = None,
+        lora_alpha: float | None = None,
+        quantization_config: Any = None,
+        **kwargs: Any,
+    ):
+        super().__init__(activity_regularizer=activity_regularizer, **kwargs)
+        not_yet(lora_rank=lora_rank, lora_alpha=lora_alpha, quantization_config=quantization_config)
+        self.units = positive_integer("units", units)
+        self.activation = activations.get(activation)
+        self.use_bias = use_bias
+        self.kernel_initializer = initializers.get(kernel_initializer)
+        self.bias_initializer = initializers.get(bias_initializer)
+        self.kernel_regularizer = regularizers.get(kernel_regularizer)
+        self.bias_regularizer = regularizers.get(bias_regularizer)
+        self.kernel_constraint = constraints.get(kernel_constraint)
+        self.bias_constraint = constraints.get(bias_constraint)
+        self.input_spec = InputSpec(min_ndim=2)
+        self.supports_masking = True
+        self.bias = None
+
+    def build(self, input_shape: Any) -> None:
+        self.kernel = self.add_weight(
+            shape=(input_shape[-1], self.units),
+            initializer=self.kernel_initializer,
+            regularizer=self.kernel_regularizer,
+            constraint=self.kernel_constraint,
+            name="kernel",
+        )
+        if self.use_bias:
+            self.bias = self.add_weight(
+                shape=(self.units,),
+                initializer=self.bias_initializer,
+                regularizer=self.bias_regularizer,
+                constraint=self.bias_constraint,
+                name="bias",
+            )
+        self.input_spec = InputSpec(min_ndim=2, axes={-1: input_shape[-1]})
+        self.built = True
+
+    def call(self, inputs: Any, training: bool | None = None) -> Any:
+        x = ops.matmul(inputs, self.kernel)
+        if self.bias is not None:
+            x = ops.add(x, self.bias)
+        return x if self.activation is activations.linear else self.activation(x)
+
+    def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
+        return (*input_shape[:-1], self.units)
+
+    def enable_lora(
+        self,
+        rank: int,
+        lora_alpha: float | None = None,
+        a_initializer: Any = "he_uniform",
+        b_initializer: Any = "zeros",
+    ) -> None:
+        """Not supported yet."""
+        not_yet(rank=rank)
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "units": self.units,
+            "activation": activations.serialize(self.activation),
+            "use_bias": self.use_bias,
+            **weight_config(self, "kernel_initializer", "bias_initializer", "kernel_regularizer", "bias_regularizer"),
+            **weight_config(self, "kernel_constraint", "bias_constraint"),
+            "quantization_config": None,
+        }
+
+
+class Embedding(Layer):
+    """A table of vectors, looked up by integers.
+
+    Input: integers of any shape; output: that shape with `output_dim` behind.
+
+    Args:
+        input_dim: how many vectors; indices are below it.
+        output_dim: their length.
+        embeddings_initializer: initializer or its name.
+        embeddings_regularizer: regularizer or its name.
+        embeddings_constraint: constraint or its name.
+        mask_zero: whether 0 is padding: then the output has a mask.
+        weights: list with the initial table.
+        lora_rank, lora_alpha, quantization_config: not supported yet.
+
+    Example:
+        >>> import numpy as np
+        >>> import triceras
+        >>> tuple(triceras.layers.Embedding(10, 4)(np.array([[1, 2, 3]])).shape)
+        (1, 3, 4)
+    """
+
+    def __init__(
+        self,
+        input_dim: int,
+        output_dim: int,
+        embeddings_initializer: Any = "uniform",
+        embeddings_regularizer: Any = None,
+        embeddings_constraint: Any = None,
+        mask_zero: bool = False,
+        weights: Any = None,
+        lora_rank: int | None = None,
+        lora_alpha: float | None = None,
+        quantization_config: Any = None,
+        **kwargs: Any,
+    ):
+        input_length = kwargs.pop("input_length", None)
+        super().__init__(**kwargs)
+        not_yet(
+            lora_rank=lora_rank,
+            lora_alpha=lora_alpha,
+            quantization_config=quantization_config,
+            input_length=input_length,
+        )
+        self.input_dim, self.output_dim = (
+            positive_integer("input_dim", input_dim),
+            positive_integer("output_dim", output_dim),
+        )
+        self.embeddings_initializer = initializers.get(embeddings_initializer)
+        self.embeddings_regularizer = regularizers.get(embeddings_regularizer)
+        self.embeddings_constraint = constraints.get(embeddings_constraint)
+        self.mask_zero = self.supports_masking = mask_zero
+        self.autocast = False
+        if weights is not None:
+            self.build()
+            self.set_weights(weights if isinstance(weights, list) else [weights])
+
+    def build(self, input_shape: Any = None) -> None:
+        if self.built:
+            return
+        self.embeddings = self.add_weight(
+            shape=(self.input_dim, self.output_dim),
+            initializer=self.embeddings_initializer,
+            regularizer=self.embeddings_regularizer,
+            constraint=self.embeddings_constraint,
+            name="embeddings",
+        )
+        self.built = True
+
+    def call(self, inputs: Any) -> Any:
+        inputs = inputs if dtypes.is_int(inputs.dtype) else ops.cast(inputs, "int32")
+        return ops.cast(ops.take(self.embeddings, inputs, axis=0), self.compute_dtype)
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        return ops.not_equal(inputs, 0) if self.mask_zero else None
+
+    def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
+        return (*input_shape, self.output_dim)
+
+    def enable_lora(
+        self,
+        rank: int,
+        lora_alpha: float | None = None,
+        a_initializer: Any = "he_uniform",
+        b_initializer: Any = "zeros",
+    ) -> None:
+        """Not supported yet."""
+        not_yet(rank=rank)
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "input_dim": self.input_dim,
+            "output_dim": self.output_dim,
+            **weight_config(self, "embeddings_initializer", "embeddings_regularizer"),
+            "activity_regularizer": regularizers.serialize(self.activity_regularizer),
+            **weight_config(self, "embeddings_constraint"),
+            "mask_zero": self.mask_zero,
+            "quantization_config": None,
+        }
+
+
+class Activation(Layer):
+    """An activation function as a layer.
+
+    Args:
+        activation: function or its name.
+
+    Example:
+        >>> import triceras
+        >>> triceras.ops.convert_to_numpy(triceras.layers.Activation("relu")([-1.0, 2.0])).tolist()
+        [0.0, 2.0]
+    """
+
+    def __init__(self, activation: Any, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.supports_masking = True
+        self.activation = activations.get(activation)
+        self.built = True
+
+    def call(self, inputs: Any) -> Any:
+        return self.activation(inputs)
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        return input_shape
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "activation": activations.serialize(self.activation)}
+
+
+class Identity(Layer):
+    """What comes in goes out."""
+
+    def __init__(self, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.supports_masking = True
+        self.built = True
+
+    def call(self, inputs: Any) -> Any:
+        return inputs
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        return input_shape
+
+    def compute_output_spec(self, inputs: Any) -> Any:
+        return inputs
+
+
+class Masking(Layer):
+    """Mask the time steps in which every feature equals a value.
+
+    Input and output: `(batch, time, features)`; masked steps are set to zero.
+
+    Args:
+        mask_value: the value.
+    """
+
+    def __init__(self, mask_value: float = 0.0, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.mask_value, self.supports_masking, self.built = mask_value, True, True
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        return ops.any(ops.not_equal(inputs, self.mask_value), axis=-1)
+
+    def call(self, inputs: Any) -> Any:
+        keep = ops.any(ops.not_equal(inputs, self.mask_value), axis=-1, keepdims=True)
+        return ops.multiply(inputs, ops.cast(keep, inputs.dtype))
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        return input_shape
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "mask_value": self.mask_value}
+
+
+class Lambda(Layer):
+    """A function as a layer. For anything with weights, write a `Layer`.
+
+    A model with a Python function in it can be saved only if the function is registered
+    (`saving.register_keras_serializable`) or public (an op, an activation): code isn't written to files, and none is
+    read from them.
+
+    Args:
+        function: takes the inputs, maybe `mask` and `training`.
+        output_shape: shape without the batch dimension, or a function of the input shape; found by tracing by default.
+        mask: the output's mask, or a function `(inputs, mask)`.
+        arguments: dict of further keyword arguments for the function.
+
+    Example:
+        >>> import triceras
+        >>> double = triceras.layers.Lambda(lambda x: x * 2)
+        >>> triceras.ops.convert_to_numpy(double([1.0, 2.0])).tolist()
+        [2.0, 4.0]
+    """
+
+    def __init__(
+        self,
+        function: Callable,
+        output_shape: Any = None,
+        mask: Any = None,
+        arguments: dict[str, Any] | None = None,
+        **kwargs: Any,
+    ):
+        super().__init__(**kwargs)
+        import inspect
+
+        if not callable(function):
+            raise ValueError(f"Argument `function` must be callable. Received: function={function!r}")
+        self.function, self.arguments = function, arguments or {}
+        self._output_shape, self.mask = output_shape, mask
+        self.supports_masking, self.built = mask is not None, True
+        try:
+            names = inspect.signature(function).parameters
+        except (TypeError, ValueError):
+            names = {}
+        self._takes = tuple(name for name in ("mask", "training") if name in names)
+
+    def call(self, inputs: Any, mask: Any = None, training: bool | None = None) -> Any:
+        extra = {"mask": mask, "training": training}
+        return self.function(inputs, **{**self.arguments, **{name: extra[name] for name in self._takes}})
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        return self.mask(inputs, mask) if callable(self.mask) else self.mask
+
+    def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
+        if self._output_shape is None:
+            return self._trace(args, kwargs)
+        return super().compute_output_spec(*args, **kwargs)
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        if callable(self._output_shape):
+            return self._output_shape(input_shape)
+        if self._output_shape is None:
+            from triceras.core.spec import Spec
+
+            return tuple(self._trace((Spec(input_shape, self.compute_dtype),), {}).shape)
+        return (input_shape[0], *self._output_shape)
+
+    def get_config(self) -> dict[str, Any]:
+        from triceras.saving import serialization
+
+        config = {
+            **super().get_config(),
+            "arguments": self.arguments,
+            "function": serialization.serialize_keras_object(self.function),
+        }
+        if self._output_shape is not None:
+            plain = not callable(self._output_shape)
+            config["output_shape"] = (
+                self._output_shape if plain else serialization.serialize_keras_object(self._output_shape)
+            )
+        if self.mask is not None:
+            config["mask"] = serialization.serialize_keras_object(self.mask)
+        return config
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None, safe_mode: bool | None = None) -> Lambda:
+        """Make the layer from its config; a function comes from the registry, never from code in the config."""
+        from triceras.saving import serialization
+
+        config = dict(config)
+        for key in ("function", "output_shape", "mask"):
+            if isinstance(config.get(key), dict):
+                config[key] = serialization.deserialize_keras_object(
+                    config[key], custom_objects=custom_objects, safe_mode=safe_mode
+                )
+        return cls(**config)

@@ -1,0 +1,141 @@
+"""Layers that only rearrange."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from triceras import ops
+from triceras.core import config
+from triceras.layers.input_spec import InputSpec
+from triceras.layers.layer import Layer
+
+__all__ = ["Flatten", "Permute", "RepeatVector", "Reshape"]
+
+
+class Flatten(Layer):
+    """All dimensions but the batch become one.
+
+    Args:
+        data_format: with `"channels_first"` the channels are moved last before flattening, so that weights behind fit both.
+
+    Example:
+        >>> import numpy as np
+        >>> import triceras
+        >>> tuple(triceras.layers.Flatten()(np.ones((2, 3, 4))).shape)
+        (2, 12)
+    """
+
+    def __init__(self, data_format: str | None = None, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.data_format = config.standardize_data_format(data_format)
+        self.input_spec = InputSpec(min_ndim=1)
+        self.built = True
+
+    def call(self, inputs: Any) -> Any:
+        rank = len(inputs.shape)
+        if self.data_format == "channels_first" and rank > 2:
+            inputs = ops.transpose(inputs, (0, *range(2, rank), 1))
+        size = self.compute_output_shape(tuple(inputs.shape))[1]
+        return ops.reshape(inputs, (ops.shape(inputs)[0], -1 if size is None else size))
+
+    def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
+        rest = input_shape[1:]
+        return input_shape[0], None if None in rest else math.prod(rest)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "data_format": self.data_format}
+
+
+class Reshape(Layer):
+    """Another shape, the batch dimension aside.
+
+    Args:
+        target_shape: dimensions without the batch; one of them may be -1.
+
+    Raises:
+        ValueError: the number of elements differs.
+    """
+
+    def __init__(self, target_shape: Any, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.target_shape = tuple(target_shape)
+        self.built = True
+
+    def _resolved(self, input_shape: Any) -> tuple[int | None, ...]:
+        rest = tuple(input_shape[1:])
+        known = math.prod(d for d in self.target_shape if d != -1)
+        total = None if None in rest else math.prod(rest)
+        fits = total is None or (total == known if -1 not in self.target_shape else known and total % known == 0)
+        if not fits:
+            raise ValueError(
+                f"The total size of the tensor must be unchanged. Received: input_shape={rest}, target_shape={self.target_shape}"
+            )
+        free = None if total is None else total // max(known, 1)
+        return tuple(free if d == -1 else d for d in self.target_shape)
+
+    def call(self, inputs: Any) -> Any:
+        shape = tuple(-1 if d is None else d for d in self._resolved(inputs.shape))
+        return ops.reshape(inputs, (ops.shape(inputs)[0], *shape))
+
+    def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
+        return (input_shape[0], *self._resolved(input_shape))
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "target_shape": self.target_shape}
+
+
+class Permute(Layer):
+    """Dimensions in another order.
+
+    Args:
+        dims: the order of the dimensions behind the batch, counted from 1.
+
+    Raises:
+        ValueError: not each dimension once.
+    """
+
+    def __init__(self, dims: Any, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.dims = tuple(dims)
+        if sorted(self.dims) != list(range(1, len(self.dims) + 1)):
+            raise ValueError(
+                f"Invalid permutation argument `dims` for Permute Layer. The set of indices in `dims` must be consecutive "
+                f"and start from 1. Received dims={dims}"
+            )
+        self.input_spec = InputSpec(ndim=len(self.dims) + 1)
+        self.built = True
+
+    def call(self, inputs: Any) -> Any:
+        return ops.transpose(inputs, (0, *self.dims))
+
+    def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
+        return (input_shape[0], *(input_shape[d] for d in self.dims))
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "dims": self.dims}
+
+
+class RepeatVector(Layer):
+    """`(batch, features)` → `(batch, n, features)`.
+
+    Args:
+        n: how often.
+    """
+
+    def __init__(self, n: int, **kwargs: Any):
+        super().__init__(**kwargs)
+        if not isinstance(n, int):
+            raise TypeError(f"Expected an integer value for `n`, got {type(n)}.")
+        self.n = n
+        self.input_spec = InputSpec(ndim=2)
+        self.built = True
+
+    def call(self, inputs: Any) -> Any:
+        return ops.repeat(ops.expand_dims(inputs, axis=1), self.n, axis=1)
+
+    def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
+        return input_shape[0], self.n, input_shape[1]
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "n": self.n}

@@ -1,0 +1,302 @@
+"""Cells: one step of a recurrent layer.
+
+The part of a step that depends on the input alone is `prepare`, done for all time steps at once; `step` is the rest.
+"""
+
+from __future__ import annotations
+
+import abc
+from typing import Any
+
+import numpy as np
+
+from triceras import activations, constraints, initializers, ops, random, regularizers
+from triceras.core.seeds import SeedGenerator
+from triceras.layers.core import positive_integer, weight_config
+from triceras.layers.layer import Layer
+
+__all__ = ["GRUCell", "LSTMCell", "SimpleRNNCell"]
+
+
+class Cell(Layer, abc.ABC):
+    """A recurrent cell with `gates` products of input and of state."""
+
+    gates: int
+    states: int = 1
+
+    def __init__(
+        self,
+        units: int,
+        activation: Any = "tanh",
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        recurrent_initializer: Any = "orthogonal",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        recurrent_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        recurrent_constraint: Any = None,
+        bias_constraint: Any = None,
+        dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        seed: int | None = None,
+        **kwargs: Any,
+    ):
+        super().__init__(**kwargs)
+        self.units = positive_integer("units", units)
+        self.activation, self.use_bias = activations.get(activation), use_bias
+        self.kernel_initializer = initializers.get(kernel_initializer)
+        self.recurrent_initializer = initializers.get(recurrent_initializer)
+        self.bias_initializer = initializers.get(bias_initializer)
+        self.kernel_regularizer = regularizers.get(kernel_regularizer)
+        self.recurrent_regularizer = regularizers.get(recurrent_regularizer)
+        self.bias_regularizer = regularizers.get(bias_regularizer)
+        self.kernel_constraint = constraints.get(kernel_constraint)
+        self.recurrent_constraint = constraints.get(recurrent_constraint)
+        self.bias_constraint = constraints.get(bias_constraint)
+        self.dropout, self.recurrent_dropout = min(1.0, max(0.0, dropout)), min(1.0, max(0.0, recurrent_dropout))
+        self.seed = seed
+        if self.dropout or self.recurrent_dropout:
+            self.seed_generator = SeedGenerator(seed)
+        self.state_size = self.units if self.states == 1 else [self.units] * self.states
+        self.output_size = self.units
+        self.bias = None
+
+    bias_shape = property(lambda self: (self.gates * self.units,))
+
+    def build(self, input_shape: Any) -> None:
+        self.kernel = self.add_weight(
+            (input_shape[-1], self.gates * self.units),
+            self.kernel_initializer,
+            regularizer=self.kernel_regularizer,
+            constraint=self.kernel_constraint,
+            name="kernel",
+        )
+        self.recurrent_kernel = self.add_weight(
+            (self.units, self.gates * self.units),
+            self.recurrent_initializer,
+            regularizer=self.recurrent_regularizer,
+            constraint=self.recurrent_constraint,
+            name="recurrent_kernel",
+        )
+        if self.use_bias:
+            self.bias = self.add_weight(
+                self.bias_shape,
+                self._bias_initializer(),
+                regularizer=self.bias_regularizer,
+                constraint=self.bias_constraint,
+                name="bias",
+            )
+        self.built = True
+
+    def _bias_initializer(self) -> Any:
+        return self.bias_initializer
+
+    def _input_bias(self) -> Any:
+        return self.bias
+
+    def prepare(self, inputs: Any, training: bool | None) -> tuple[Any, Any]:
+        """The input's part of the gates, for one step `(batch, features)` or all steps `(batch, time, features)`.
+
+        Returns:
+            That, and the mask for the state's dropout (None without dropout).
+        """
+        recurrent_mask = None
+        if training:
+            batch = ops.shape(inputs)[0]
+            if self.dropout > 0:
+                shape = (batch, *(1,) * (len(inputs.shape) - 2), inputs.shape[-1])
+                inputs = ops.multiply(inputs, self._noise(shape, self.dropout))
+            if self.recurrent_dropout > 0:
+                recurrent_mask = self._noise((batch, self.units), self.recurrent_dropout)
+        projected = ops.matmul(inputs, self.kernel)
+        bias = self._input_bias()
+        return (projected if bias is None else ops.add(projected, bias)), recurrent_mask
+
+    def _noise(self, shape: Any, rate: float) -> Any:
+        return random.dropout(ops.ones(shape, dtype=self.compute_dtype), rate, seed=self.seed_generator)
+
+    @abc.abstractmethod
+    def step(self, projected: Any, states: list[Any], recurrent_mask: Any) -> tuple[Any, list[Any]]:
+        """The output and the new states from the prepared input and the states."""
+
+    def call(self, inputs: Any, states: Any, training: bool = False) -> tuple[Any, Any]:
+        several = isinstance(states, (list, tuple))
+        projected, recurrent_mask = self.prepare(inputs, training)
+        output, new = self.step(projected, list(states) if several else [states], recurrent_mask)
+        return output, new if several else new[0]
+
+    def get_initial_state(self, batch_size: Any = None) -> list[Any]:
+        """Zeros."""
+        return [ops.zeros((batch_size, self.units), dtype=self.compute_dtype) for _ in range(self.states)]
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "units": self.units,
+            "activation": activations.serialize(self.activation),
+            "use_bias": self.use_bias,
+            **weight_config(self, "kernel_initializer", "recurrent_initializer", "bias_initializer"),
+            **weight_config(self, "kernel_regularizer", "recurrent_regularizer", "bias_regularizer"),
+            **weight_config(self, "kernel_constraint", "recurrent_constraint", "bias_constraint"),
+            "dropout": self.dropout,
+            "recurrent_dropout": self.recurrent_dropout,
+            "seed": self.seed,
+        }
+
+
+def _dropped(state: Any, mask: Any) -> Any:
+    return state if mask is None else ops.multiply(state, mask)
+
+
+class SimpleRNNCell(Cell):
+    """`h' = activation(x @ kernel + h @ recurrent_kernel + bias)`.
+
+    Args:
+        units: size of the state.
+        activation: function or its name.
+        use_bias: whether there is a bias.
+        dropout, recurrent_dropout: which part of the input, of the state is dropped in training.
+        seed: integer for the dropout.
+        **kwargs: initializers, regularizers and constraints as in `SimpleRNN`.
+    """
+
+    gates = 1
+
+    def step(self, projected: Any, states: list[Any], recurrent_mask: Any) -> tuple[Any, list[Any]]:
+        h = _dropped(states[0], recurrent_mask)
+        out = self.activation(ops.add(projected, ops.matmul(h, self.recurrent_kernel)))
+        return out, [out]
+
+
+class GatedCell(Cell, abc.ABC):
+    """A cell with gates that have an activation of their own."""
+
+    def __init__(self, units: int, activation: Any = "tanh", recurrent_activation: Any = "sigmoid", **kwargs: Any):
+        super().__init__(units, activation, **kwargs)
+        self.recurrent_activation = activations.get(recurrent_activation)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "recurrent_activation": activations.serialize(self.recurrent_activation)}
+
+
+class LSTMCell(GatedCell):
+    """A long short-term memory (Hochreiter and Schmidhuber 1997); gates in the order input, forget, cell, output.
+
+    Args:
+        units: size of the state.
+        activation: of the cell's input and output.
+        recurrent_activation: of the gates.
+        use_bias: whether there is a bias.
+        unit_forget_bias: whether the forget gate's bias begins at 1.
+        **kwargs: initializers, regularizers, constraints, dropouts and seed as in `LSTM`.
+    """
+
+    gates, states = 4, 2
+
+    def __init__(
+        self,
+        units: int,
+        activation: Any = "tanh",
+        recurrent_activation: Any = "sigmoid",
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        recurrent_initializer: Any = "orthogonal",
+        bias_initializer: Any = "zeros",
+        unit_forget_bias: bool = True,
+        **kwargs: Any,
+    ):
+        super().__init__(
+            units,
+            activation,
+            recurrent_activation,
+            use_bias=use_bias,
+            kernel_initializer=kernel_initializer,
+            recurrent_initializer=recurrent_initializer,
+            bias_initializer=bias_initializer,
+            **kwargs,
+        )
+        self.unit_forget_bias = unit_forget_bias
+
+    def _bias_initializer(self) -> Any:
+        if not self.unit_forget_bias:
+            return self.bias_initializer
+        inner, units = self.bias_initializer, self.units
+
+        def bias(shape: Any, dtype: Any = None) -> np.ndarray:
+            draw = getattr(inner, "draw", inner)
+            parts = [np.asarray(draw((n * units,), dtype=dtype)) for n in (1, 2)]
+            return np.concatenate([parts[0], np.ones((units,), parts[0].dtype), parts[1]])
+
+        return bias
+
+    def step(self, projected: Any, states: list[Any], recurrent_mask: Any) -> tuple[Any, list[Any]]:
+        h, c = states
+        z = ops.add(projected, ops.matmul(_dropped(h, recurrent_mask), self.recurrent_kernel))
+        i, f, g, o = ops.split(z, 4, axis=-1)
+        c = ops.add(
+            ops.multiply(self.recurrent_activation(f), c),
+            ops.multiply(self.recurrent_activation(i), self.activation(g)),
+        )
+        h = ops.multiply(self.recurrent_activation(o), self.activation(c))
+        return h, [h, c]
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "unit_forget_bias": self.unit_forget_bias}
+
+
+class GRUCell(GatedCell):
+    """A gated recurrent unit (Cho et al. 2014); gates in the order update, reset, candidate.
+
+    Args:
+        units: size of the state.
+        activation: of the candidate.
+        recurrent_activation: of the gates.
+        use_bias: whether there is a bias.
+        reset_after: whether the reset gate acts after the product with the state (as in cuDNN) or before.
+        **kwargs: initializers, regularizers, constraints, dropouts and seed as in `GRU`.
+    """
+
+    gates = 3
+
+    def __init__(
+        self,
+        units: int,
+        activation: Any = "tanh",
+        recurrent_activation: Any = "sigmoid",
+        reset_after: bool = True,
+        **kwargs: Any,
+    ):
+        super().__init__(units, activation, recurrent_activation, **kwargs)
+        self.reset_after = reset_after
+
+    bias_shape = property(lambda self: (2, 3 * self.units) if self.reset_after else (3 * self.units,))
+
+    def _input_bias(self) -> Any:
+        return self.bias[0] if self.bias is not None and self.reset_after else self.bias
+
+    def step(self, projected: Any, states: list[Any], recurrent_mask: Any) -> tuple[Any, list[Any]]:
+        old = states[0]
+        h = _dropped(old, recurrent_mask)
+        xz, xr, xh = ops.split(projected, 3, axis=-1)
+        if self.reset_after:
+            recurrent = ops.matmul(h, self.recurrent_kernel)
+            if self.bias is not None:
+                recurrent = ops.add(recurrent, self.bias[1])
+            hz, hr, hh = ops.split(recurrent, 3, axis=-1)
+        else:
+            kernel = ops.convert_to_tensor(self.recurrent_kernel)
+            hz, hr = ops.split(ops.matmul(h, kernel[:, : 2 * self.units]), 2, axis=-1)
+        update = self.recurrent_activation(ops.add(xz, hz))
+        reset = self.recurrent_activation(ops.add(xr, hr))
+        if self.reset_after:
+            hh = ops.multiply(reset, hh)
+        else:
+            hh = ops.matmul(ops.multiply(reset, h), kernel[:, 2 * self.units :])
+        candidate = self.activation(ops.add(xh, hh))
+        out = ops.add(ops.multiply(update, old), ops.multiply(ops.subtract(1.0, update), candidate))
+        return out, [out]
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "reset_after": self.reset_after}

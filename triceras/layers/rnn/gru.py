@@ -1,0 +1,118 @@
+"""The gated recurrent unit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from triceras.layers.rnn.cells import GRUCell
+from triceras.layers.rnn.rnn import CellRNN
+
+__all__ = ["GRU"]
+
+
+class GRU(CellRNN):
+    """Gated recurrent unit (Cho et al. 2014).
+
+    Input: `(batch, time, features)`; output: `(batch, units)`, or with `return_sequences` `(batch, time, units)`. The gates
+    are in the order update, reset, candidate.
+
+    Args:
+        units: size of the state.
+        activation: of the candidate.
+        recurrent_activation: of the gates.
+        use_bias: whether there is a bias.
+        kernel_initializer, recurrent_initializer, bias_initializer: initializers or their names.
+        kernel_regularizer, recurrent_regularizer, bias_regularizer, activity_regularizer: regularizers or their names.
+        kernel_constraint, recurrent_constraint, bias_constraint: constraints or their names.
+        dropout, recurrent_dropout: which part of the input, of the state is dropped in training.
+        seed: integer for the dropout.
+        return_sequences, return_state, go_backwards, stateful, unroll: see `RNN`.
+        reset_after: whether the reset gate acts after the product with the state (as in cuDNN) or before.
+        use_cudnn: kept for compatibility.
+
+    Example:
+        >>> import numpy as np
+        >>> import triceras
+        >>> tuple(triceras.layers.GRU(3)(np.ones((2, 4, 5))).shape)
+        (2, 3)
+    """
+
+    _cell_arguments = (
+        "units",
+        "activation",
+        "recurrent_activation",
+        "use_bias",
+        "kernel_initializer",
+        "recurrent_initializer",
+        "bias_initializer",
+        "kernel_regularizer",
+        "recurrent_regularizer",
+        "bias_regularizer",
+        "kernel_constraint",
+        "recurrent_constraint",
+        "bias_constraint",
+        "dropout",
+        "recurrent_dropout",
+        "seed",
+        "reset_after",
+    )
+
+    def __init__(
+        self,
+        units: int,
+        activation: Any = "tanh",
+        recurrent_activation: Any = "sigmoid",
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        recurrent_initializer: Any = "orthogonal",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        recurrent_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        recurrent_constraint: Any = None,
+        bias_constraint: Any = None,
+        dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        seed: int | None = None,
+        return_sequences: bool = False,
+        return_state: bool = False,
+        go_backwards: bool = False,
+        stateful: bool = False,
+        unroll: bool = False,
+        reset_after: bool = True,
+        use_cudnn: Any = "auto",
+        **kwargs: Any,
+    ):
+        cell = GRUCell(
+            units=units,
+            activation=activation,
+            recurrent_activation=recurrent_activation,
+            use_bias=use_bias,
+            kernel_initializer=kernel_initializer,
+            recurrent_initializer=recurrent_initializer,
+            bias_initializer=bias_initializer,
+            kernel_regularizer=kernel_regularizer,
+            recurrent_regularizer=recurrent_regularizer,
+            bias_regularizer=bias_regularizer,
+            kernel_constraint=kernel_constraint,
+            recurrent_constraint=recurrent_constraint,
+            bias_constraint=bias_constraint,
+            dropout=dropout,
+            recurrent_dropout=recurrent_dropout,
+            seed=seed,
+            reset_after=reset_after,
+            dtype=kwargs.get("dtype"),
+            trainable=kwargs.get("trainable", True),
+        )
+        super().__init__(
+            cell,
+            return_sequences=return_sequences,
+            return_state=return_state,
+            go_backwards=go_backwards,
+            stateful=stateful,
+            unroll=unroll,
+            activity_regularizer=activity_regularizer,
+            **kwargs,
+        )
