@@ -19,7 +19,7 @@ demo: $(STAMP)
 	$(QUIET) $(BIN)/triceras demo
 
 test: $(STAMP)
-	$(QUIET) $(BIN)/python -m pytest -n 2
+	$(QUIET) $(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

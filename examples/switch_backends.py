@@ -23,6 +23,7 @@ from rich.table import Table
 
 import triceras as keras
 from triceras import layers
+from triceras.core import registry
 
 TRAINERS = ("jax", "torch", "tensorflow")
 LEAST_ACCURACY = 0.97
@@ -57,7 +58,7 @@ def run(options):
     legs = [train_on(name, model, train, options.epochs) for name in trainers]
     path = options.output / "digits.keras"
     model.save(path)
-    results = {name: load_and_predict(name, path, test) for name in keras.backends.installed()}
+    results = {name: load_and_predict(name, path, test) for name in registry.installed()}
 
     show_training(legs)
     draw_curve(legs, options.output / "loss.png")
@@ -67,7 +68,7 @@ def run(options):
 
 def installed_trainers():
     """Those of JAX, PyTorch and TensorFlow that are here; says which are not."""
-    missing = [name for name in TRAINERS if name not in keras.backends.installed()]
+    missing = [name for name in TRAINERS if name not in registry.installed()]
     for name in missing:
         console.print(
             f'[yellow]{name} is not installed, so this run goes without it:[/] pip install "triceras[{name}]"'

@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-_RUNNER = '''
+_RUNNER = """
 import json, os, sys
 import numpy as np
 import keras
@@ -32,7 +32,7 @@ def unpack(x):
 with open(os.path.join(folder, "in.json")) as f:
     scope = unpack(json.load(f))
 scope |= {"keras": keras, "np": np, "json": json, "os": os, "__name__": "__main__"}
-with open(os.path.join(folder, "code.py")) as f:
+with open(os.path.join(folder, "oracle_code.py")) as f:
     exec(compile(f.read(), "oracle_code", "exec"), scope)
 found = {}
 def pack(x):
@@ -53,7 +53,7 @@ tree = pack(scope.get("result"))
 np.savez(os.path.join(folder, "out.npz"), **found)
 with open(os.path.join(folder, "out.json"), "w") as f:
     json.dump(tree, f)
-'''
+"""
 
 
 @cache
@@ -75,7 +75,7 @@ def run_keras(code: str, backend: str = "tensorflow", timeout: float = 300, **in
         arrays: dict[str, np.ndarray] = {}
         (folder / "in.json").write_text(json.dumps(_pack(inputs, arrays)))
         np.savez(folder / "in.npz", **arrays)
-        (folder / "code.py").write_text(code)
+        (folder / "oracle_code.py").write_text(code)
         (folder / "run.py").write_text(_RUNNER)
         _run(folder, backend, timeout)
         with np.load(folder / "out.npz", allow_pickle=False) as found:
@@ -109,5 +109,9 @@ def _pack(value, arrays: dict):
 
 def _unpack(value, arrays: dict):
     if isinstance(value, dict):
-        return arrays[value["__array__"]] if set(value) == {"__array__"} else {k: _unpack(v, arrays) for k, v in value.items()}
+        return (
+            arrays[value["__array__"]]
+            if set(value) == {"__array__"}
+            else {k: _unpack(v, arrays) for k, v in value.items()}
+        )
     return [_unpack(item, arrays) for item in value] if isinstance(value, list) else value

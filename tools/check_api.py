@@ -17,9 +17,11 @@ import importlib
 import inspect
 import json
 import pathlib
+import sys
 from typing import Any
 
-API = pathlib.Path(__file__).resolve().parent.parent / "tests/data/keras_api.json"
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+API = ROOT / "tests/data/keras_api.json"
 OPAQUE = "<object>"
 PLAIN = (int, float, str, bool, tuple, list, dict, type(None))
 Parameter = tuple[str, str | None]
@@ -32,6 +34,7 @@ def main() -> int:
     parser.add_argument("--most", type=int, default=60, help="findings to print")
     options = parser.parse_args()
 
+    sys.path.insert(0, str(ROOT))
     asked = {n: row for n, row in read_api().items() if not options.namespaces or namespace(n) in options.namespaces}
     findings = {name: reason for name, row in asked.items() if (reason := check(name, row, options.names_only))}
     total = collections.Counter(map(namespace, asked))

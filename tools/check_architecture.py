@@ -26,7 +26,7 @@ BUDGETS = {
     "layers": (["triceras/layers"], 10_500),
     "preprocessing": (["triceras/preprocessing"], 5_000),
     "models": (["triceras/models"], 2_500),
-    "training": (["triceras/training", "triceras/callbacks"], 5_000),
+    "training": (["triceras/training", "triceras/callbacks.py"], 5_000),
     "losses, metrics, optimizers": (["triceras/losses", "triceras/metrics", "triceras/optimizers"], 7_000),
     "initializers, regularizers, constraints, activations": (
         [f"triceras/{name}.py" for name in ("initializers", "regularizers", "constraints", "activations")],

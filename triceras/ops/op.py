@@ -15,6 +15,7 @@ from typing import Any
 from triceras.core import registry
 from triceras.core.dtypes import standardize_dtype
 from triceras.core.registry import BY_TYPE, NO_VOTE
+from triceras.core.scope import use_backend
 from triceras.core.spec import Spec
 from triceras.ops.rules import Rule
 
@@ -35,6 +36,7 @@ class Op:
         self.name, self.rule, self.body = fn.__name__, rule, body
         self.signature = inspect.signature(fn)
         self.takes_dtype = "dtype" in self.signature.parameters
+        self.bind_arguments = _binder(self.name, self.signature)
         if self.name in OPS:
             raise ValueError(f"Op {self.name!r} is declared twice.")
         OPS[self.name] = self
@@ -55,19 +57,26 @@ class Op:
         """The result's spec, or a tree of specs: from the rule, else by running the body on specs."""
         if self.rule is None:
             return self.body(*args, **kwargs)
-        return self.rule.spec(self, self.bind(args, kwargs))
+        bound = self.bind(args, kwargs)
+        try:
+            return self.rule.spec(self, dict(bound))
+        except (ValueError, TypeError) as error:
+            raise explained(self, error, bound) from None
 
     def bind(self, args: tuple, kwargs: dict[str, Any]) -> dict[str, Any]:
         """All arguments by name, defaults included."""
         try:
-            bound = self.signature.bind(*args, **kwargs)
+            return self.bind_arguments(*args, **kwargs)
         except TypeError as error:
-            raise TypeError(f"ops.{self.name}{self.signature}: {error}.") from None
-        bound.apply_defaults()
-        return bound.arguments
+            raise TypeError(f"ops.{self.usage()}: {error}.") from None
+
+    def usage(self) -> str:
+        """The op's name and parameters, such as `sum(x, axis=None, keepdims=False)`."""
+        bare = [p.replace(annotation=inspect.Parameter.empty) for p in self.signature.parameters.values()]
+        return f"{self.name}{inspect.Signature(bare)}"
 
     def __repr__(self) -> str:
-        return f"<{'composite' if self.body else 'primitive'} op {self.name}{self.signature}>"
+        return f"<{'composite' if self.body else 'primitive'} op {self.usage()}>"
 
     def __reduce__(self) -> str | tuple:
         return _lookup, (self.name,)
@@ -97,6 +106,9 @@ def primitives() -> list[str]:
     return sorted(name for name, op in OPS.items() if op.body is None)
 
 
+METHODS = frozenset(("cast",))  # primitives that `Backend` itself has as methods
+
+
 class Implementations(dict):
     """What one backend runs for each op, resolved at first use."""
 
@@ -105,26 +117,38 @@ class Implementations(dict):
         self.backend = backend
 
     def __missing__(self, name: str) -> Callable:
-        op = OPS[name]
-        function = self.backend.find(name)
-        if function is not None:
-            function = ready(op, self.backend, function) if op.rule is not None else function
-        elif op.body is not None:
-            function = op.body
-        else:
-            raise NotImplementedError(f"Backend {self.backend.name!r} lacks the primitive {name!r}.")
-        return self.setdefault(name, function)
+        op, backend = OPS[name], self.backend
+        function = getattr(backend, name) if name in METHODS else backend.find(name)
+        if function is None and op.body is None:
+            raise NotImplementedError(f"Backend {backend.name!r} lacks the primitive {name!r}.")
+        if function is None:
+            function = within(backend, op.body)
+        return self.setdefault(name, function if op.rule is None else ready(op, backend, function))
+
+
+def within(backend: Any, body: Callable) -> Callable:
+    """A composite's body with its tensors' backend as the current one, so that what it creates is at home there."""
+
+    def run(*args: Any, **kwargs: Any) -> Any:
+        if registry.current() is backend:
+            return body(*args, **kwargs)
+        with use_backend(backend):
+            return body(*args, **kwargs)
+
+    return run
 
 
 def ready(op: Op, backend: Any, function: Callable) -> Callable:
-    """A backend's function behind the coercion that the op's rule asks for."""
+    """A function behind the coercion that the op's rule asks for.
+
+    The function gets promoted tensors of its backend: those that lead the signature by position, everything else by
+    name, as the rule's `prepare` leaves it; a `dtype` argument as the standard name of the result's dtype.
+    """
     if getattr(function, "takes_anything", False):
         return function
-    if op.takes_dtype:
-        return _with_dtype(op, backend, function)
-    if op.rule.variadic or len(op.rule.tensors) > 2 or not op.rule.tensors:
-        return _by_name(op, backend, function)
-    return _leading(op, backend, function)
+    parameters = list(op.signature.parameters)
+    simple = parameters == list(op.rule.tensors) and op.rule.prepare is None and not op.rule.variadic
+    return _simple(op, backend, function) if simple else _general(op, backend, function)
 
 
 def anything(function: Callable) -> Callable:
@@ -149,7 +173,7 @@ class Coercion:
 
     def plan(self, keys: tuple) -> tuple:
         """For each input the standard dtype to convert to."""
-        names = [k if k in (bool, int, float, complex) else standardize_dtype(k) for k in keys]
+        names = [k if isinstance(k, type) else standardize_dtype(k) for k in keys]
         names = ["bool" if k is bool else k for k in names]
         wanted, _ = self.dtypes(*names)
         plan = tuple(
@@ -168,14 +192,11 @@ class Coercion:
             x = x.value
             return x if isinstance(x, self.types) else self.backend.convert(x)
         if x is None or isinstance(x, (str, bytes, dict, set)) or callable(x):
-            raise TypeError(
-                f"ops.{self.op.name}{self.op.signature}: expected a tensor, array or number; got {x!r} of type "
-                f"{type(x).__name__}."
-            )
+            raise TypeError(f"expected a tensor, array or number; got {_brief(x)} of type {type(x).__name__}.")
         try:
             return self.backend.convert(x)
         except (TypeError, ValueError) as error:
-            raise type(error)(f"ops.{self.op.name}: can't make a tensor of a {type(x).__name__}: {error}") from error
+            raise type(error)(f"can't make a tensor of a {type(x).__name__}: {error}") from error
 
     def __call__(self, *inputs: Any) -> list[Any]:
         backend = self.backend
@@ -192,47 +213,106 @@ class Coercion:
         return out
 
 
-def _leading(op: Op, backend: Any, function: Callable) -> Callable:
-    """For one or two tensors that come first, the usual case."""
-    coerce, names, count = Coercion(op, backend), op.rule.tensors, len(op.rule.tensors)
+def _simple(op: Op, backend: Any, function: Callable) -> Callable:
+    """For ops all of whose arguments are tensors: most of the element-wise ones."""
+    coerce, count = Coercion(op, backend), len(op.rule.tensors)
 
     def run(*args: Any, **kwargs: Any) -> Any:
-        if len(args) < count:
-            bound = op.bind(args, kwargs)
-            args = tuple(bound.values())
-            kwargs = {}
-        return function(*coerce(*args[:count]), *args[count:], **kwargs)
-
-    run.__name__ = op.name
-    del names
-    return run
-
-
-def _by_name(op: Op, backend: Any, function: Callable) -> Callable:
-    """For tensors anywhere in the signature, optional ones, and lists of tensors."""
-    coerce = Coercion(op, backend)
-
-    def run(*args: Any, **kwargs: Any) -> Any:
-        bound = op.bind(args, kwargs)
-        op.rule.replace_tensors(bound, coerce)
-        return function(**bound)
+        if kwargs or len(args) != count:
+            args = op.bind(args, kwargs).values()
+        try:
+            return function(*coerce(*args))
+        except Exception as error:
+            better = explained(op, error, dict(zip(op.rule.tensors, args, strict=False)), backend)
+            if better is error:
+                raise
+            raise better from error
 
     run.__name__ = op.name
     return run
 
 
-def _with_dtype(op: Op, backend: Any, function: Callable) -> Callable:
-    """For ops with a `dtype` argument: the function gets the result's standard dtype, never None."""
-    coerce = Coercion(op, backend)
+def _general(op: Op, backend: Any, function: Callable) -> Callable:
+    """For every other op: tensors anywhere, optional or in lists, and arguments that the rule prepares."""
+    coerce, rule, prepare = Coercion(op, backend), op.rule, op.rule.prepare
+    names = list(op.signature.parameters)
+    leading = [name for name, tensor in zip(names, rule.tensors, strict=False) if name == tensor]
+    starred = [p.name for p in op.signature.parameters.values() if p.kind is p.VAR_POSITIONAL]
+    double = [p.name for p in op.signature.parameters.values() if p.kind is p.VAR_KEYWORD]
+    if starred:
+        leading = names[: names.index(starred[0])]
 
     def run(*args: Any, **kwargs: Any) -> Any:
-        bound = op.bind(args, kwargs)
-        keys = op.rule.replace_tensors(bound, coerce)
-        bound["dtype"] = backend.canonical_dtype(op.rule.result(bound, keys))
-        return function(**bound)
+        given = op.bind(args, kwargs)
+        bound = dict(given)
+        try:
+            keys = rule.replace_tensors(bound, coerce)
+            if prepare is not None:
+                prepare(bound)
+            if op.takes_dtype:
+                bound["dtype"] = backend.canonical_dtype(rule.result(bound, keys))
+            first = [bound.pop(name) for name in leading]
+            for name in starred:
+                first.extend(bound.pop(name))
+            for name in double:
+                bound.update(bound.pop(name))
+            return function(*first, **bound)
+        except Exception as error:
+            better = explained(op, error, given, backend)
+            if better is error:
+                raise
+            raise better from error
 
     run.__name__ = op.name
     return run
+
+
+def _binder(name: str, signature: inspect.Signature) -> Callable[..., dict[str, Any]]:
+    """A function with the given signature that returns its arguments by name (ten times as fast as `Signature.bind`)."""
+    parameters = list(signature.parameters.values())
+    stars = {inspect.Parameter.VAR_POSITIONAL: "*", inspect.Parameter.VAR_KEYWORD: "**"}
+    declared = [
+        stars.get(p.kind, "") + p.name + ("" if p.default is p.empty else f"=defaults[{p.name!r}]") for p in parameters
+    ]
+    body = ", ".join(f"{p.name!r}: {p.name}" for p in parameters)
+    scope = {"defaults": {p.name: p.default for p in parameters}}
+    function = eval(f"lambda {', '.join(declared)}: {{{body}}}", scope)
+    function.__qualname__ = name
+    return function
+
+
+_ARGUMENT_ERRORS = (ValueError, TypeError, IndexError, RuntimeError)
+
+
+def explained(op: Op, error: Exception, bound: dict[str, Any], backend: Any = None) -> Exception:
+    """The error to raise where an op failed: with the op's name and what it was given, in the rule's words if it has some.
+
+    Errors that aren't about the arguments (out of memory, a tracer's complaints) and those that were explained by an op
+    within come back as they are.
+    """
+    about_arguments = type(error) in _ARGUMENT_ERRORS or isinstance(error, getattr(backend, "argument_errors", ()))
+    if not about_arguments or hasattr(error, "op"):
+        return error
+    if backend is not None:
+        try:
+            op.rule.spec(op, dict(bound))
+        except (ValueError, TypeError) as better:
+            error = better
+        except Exception:  # the rule can't read these arguments: keep what the backend said
+            pass
+    given = ", ".join(f"{name}={_brief(value)}" for name, value in bound.items())
+    new = (TypeError if isinstance(error, TypeError) else ValueError)(f"ops.{op.name}({given}): {error}")
+    new.op = op
+    return new
+
+
+def _brief(value: Any) -> str:
+    if isinstance(value, (list, tuple)) and any(hasattr(v, "shape") for v in value):
+        return f"[{', '.join(map(_brief, value))}]"
+    if hasattr(value, "shape") and hasattr(value, "dtype"):
+        return f"<{standardize_dtype(value.dtype)} {tuple(value.shape)}>"
+    text = repr(value)
+    return text if len(text) < 80 else f"{text[:76]}..."
 
 
 def spec_of(x: Any) -> Any:

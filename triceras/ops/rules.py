@@ -23,11 +23,14 @@ class Rule(NamedTuple):
         shape: function of the bound arguments by keyword → shape, or list of shapes.
         dtypes: function of the inputs' dtypes → (dtypes to cast to, dtype of the result or list of them).
         tensors: names of tensor parameters; one with a leading "*" is a list of tensors, with a trailing "?" optional.
+        prepare: changes the other arguments in place, by name, into the form that backends expect (axes non-negative,
+            sizes as tuples), and refuses wrong ones.
     """
 
     shape: Callable[..., Any]
     dtypes: Callable[..., tuple[tuple, Any]]
     tensors: tuple[str, ...] = ("x",)
+    prepare: Callable[[dict[str, Any]], None] | None = None
 
     @property
     def variadic(self) -> bool:
@@ -65,7 +68,7 @@ class Rule(NamedTuple):
         found = [coerce.tensor(x) for x in found]
         self.put(bound, places, coerce(*found))
         return tuple(
-            key if key in (int, float, complex) else standardize_dtype(key) for key in (coerce.key(x) for x in found)
+            key if isinstance(key, type) else standardize_dtype(key) for key in (coerce.key(x) for x in found)
         )
 
     def result(self, bound: dict[str, Any], keys: tuple) -> str:
@@ -82,6 +85,8 @@ class Rule(NamedTuple):
         found, places = self.inputs(bound)
         specs = [spec_of(x) for x in found]
         self.put(bound, places, specs)
+        if self.prepare is not None:
+            self.prepare(bound)
         keys = tuple(s.dtype for s in specs)
         dtype = self.result(bound, keys) if op.takes_dtype else self.dtypes(*keys)[1]
         shape = self.shape(**bound)
@@ -95,9 +100,11 @@ def _strong(dtype: Any) -> str:
     return dtype if isinstance(dtype, str) else standardize_dtype(dtype)
 
 
-def rule(dtypes: Callable, tensors: tuple[str, ...] = ("x",)) -> Callable[[Callable], Rule]:
+def rule(
+    dtypes: Callable, tensors: tuple[str, ...] = ("x",), prepare: Callable | None = None
+) -> Callable[[Callable], Rule]:
     """Make a rule of a hand-written shape function: `@rule(float_)`."""
-    return lambda shape: Rule(shape, dtypes, tensors)
+    return lambda shape: Rule(shape, dtypes, tensors, prepare)
 
 
 # --- dtypes: (inputs' dtypes) -> (dtypes to cast to, the result's dtype) ----------------------------------------------
@@ -111,6 +118,13 @@ def same(*dtypes: Any) -> tuple[tuple, Any]:
 def promote(*dtypes: Any) -> tuple[tuple, Any]:
     """All inputs meet in one dtype, and the result has it."""
     common = result_type(*dtypes)
+    return (common,) * len(dtypes), common
+
+
+def numeric(*dtypes: Any) -> tuple[tuple, Any]:
+    """Promoted, and bool becomes int32."""
+    common = result_type(*dtypes)
+    common = "int32" if common == "bool" else common
     return (common,) * len(dtypes), common
 
 
@@ -239,13 +253,42 @@ def broadcast(dtypes: Callable, tensors: tuple[str, ...] = ("x1", "x2")) -> Rule
     return Rule(lambda **bound: broadcast_shapes(*(bound[name].shape for name in tensors)), dtypes, tensors)
 
 
+def all_axes(bound: dict[str, Any]) -> None:
+    """`axis` as a tuple of non-negative ints; None means every axis."""
+    bound["axis"] = normalize_axes(bound["axis"], len(bound["x"].shape))
+
+
+def one_axis(bound: dict[str, Any]) -> None:
+    """`axis` as a non-negative int, or None as it is."""
+    if bound["axis"] is not None:
+        bound["axis"] = normalize_axis(bound["axis"], len(bound["x"].shape))
+
+
+def one_of(name: str, value: Any, accepted: Any) -> None:
+    """Refuse an argument that isn't among those accepted.
+
+    Raises:
+        ValueError: it isn't; the message lists what is accepted.
+    """
+    if value not in accepted:
+        raise ValueError(f"argument {name} must be one of {', '.join(map(repr, accepted))}; got {value!r}.")
+
+
 def reduction(dtypes: Callable) -> Rule:
-    """`(x, axis=None, keepdims=False)`: a result without the axes, or with ones in their places."""
-    return Rule(lambda x, axis=None, keepdims=False, **rest: reduced(x.shape, axis, keepdims), dtypes)
+    """`(x, axis=None, keepdims=False)`: a result without the axes, or with ones in their places.
+
+    Backends get `axis` as a tuple of non-negative ints.
+    """
+    return Rule(lambda x, axis, keepdims=False, **rest: reduced(x.shape, axis, keepdims), dtypes, ("x",), all_axes)
 
 
-def creation(shape: Callable, dtypes: Callable = lambda: ((), None)) -> Rule:
+def along(dtypes: Callable) -> Rule:
+    """`(x, axis=-1)`: the same shape as `x`; backends get `axis` as a non-negative int."""
+    return Rule(lambda x, **rest: x.shape, dtypes, ("x",), one_axis)
+
+
+def creation(shape: Callable, prepare: Callable | None = None) -> Rule:
     """No tensor goes in; the result's dtype is the argument `dtype`, else `floatx`."""
-    return Rule(shape, dtypes, ())
+    return Rule(shape, lambda: ((), None), (), prepare)
 
 

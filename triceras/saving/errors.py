@@ -1,4 +1,4 @@
-"""Why a model file was rejected: one family of errors, so that a service can catch `ModelFileError` and nothing else."""
+"""Why a model file was rejected: one family of errors, so that a service need only catch `ModelFileError`."""
 
 from __future__ import annotations
 
@@ -40,6 +40,7 @@ class ModelFileError(ValueError):
         super().__init__(problem)
         self.problem, self.expected, self.got, self.hint = problem, expected, got, hint
         self.file, self.member, self.where = file, member, where
+        self.subjects: list[Any] = []  # the configs it passed through, innermost first
 
     def locate(self, file: Any = None, member: str | None = None, where: str | None = None) -> ModelFileError:
         """Add what an inner function could not know; what is known already stays. Returns the error itself."""
@@ -57,7 +58,9 @@ class ModelFileError(ValueError):
             "got": self.got,
             "next step": self.hint,
         }
-        return "\n".join([self.problem, *(f"  {name}: {_short(value)}" for name, value in facts.items() if value is not None)])
+        return "\n".join(
+            [self.problem, *(f"  {name}: {_short(value)}" for name, value in facts.items() if value is not None)]
+        )
 
 
 class NotAModelFile(ModelFileError, OSError):
@@ -84,7 +87,7 @@ class ResourceLimit(ModelFileError):
     """The file asks for more memory, members or depth than a model of its size may."""
 
 
-class ConfigInvalid(ModelFileError):
+class ConfigInvalid(ModelFileError, TypeError):
     """A config can't be turned into objects."""
 
 
@@ -99,3 +102,13 @@ class UnknownObject(ModelFileError, TypeError):
 def _short(value: Any, limit: int = 500) -> str:
     text = str(value)
     return text if len(text) <= limit else f"{text[:limit]}… ({len(text)} characters)"
+
+
+def behind(error: BaseException) -> ModelFileError | None:
+    """The `ModelFileError` behind an error that some layer wrapped on its way up, if there is one."""
+    found: BaseException | None = error
+    for _ in range(100):
+        if found is None or isinstance(found, ModelFileError):
+            return found
+        found = found.__cause__ or found.__context__
+    return None

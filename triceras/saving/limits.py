@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from typing import Any
 
 from triceras.core import scope
-from triceras.saving.errors import ModelFileError, ResourceLimit
+from triceras.saving.errors import ResourceLimit
 
 MIB = 1 << 20
 CONFIG_BYTES = 64 * MIB  # one JSON text
 JSON_DEPTH = 256
-MEMBERS = 10_000  # of an archive, or links in one HDF5 group
+MEMBERS = 10_000  # of an archive
+LINKS = 1_000_000  # of one HDF5 group: an optimizer keeps all its values in one
 NAME_BYTES = 4_096
 SLACK_BYTES = 64 * MIB  # what a small file may cost anyway
 OPTIMIZER_SLOTS = 8  # at most this many values per weight: momenta, averages, accumulated gradients
@@ -24,76 +25,57 @@ def budget_for(stored_bytes: int) -> int:
 
 
 @contextlib.contextmanager
-def variable_budget(limit: int | None, reason: str) -> Iterator[None]:
-    """Refuse new variables of this thread beyond `limit` bytes in all; None sets no limit of its own.
+def variable_budget(limit: int | None) -> Iterator[None]:
+    """Refuse this thread's new variables beyond `limit` bytes in all; None sets no limit.
 
     Raises:
         ResourceLimit: a variable would go beyond the limit; raised before it is allocated.
     """
     used = 0
-    outer = scope.local.allocation_budget
 
     def spend(nbytes: int, path: Any = None) -> None:
         nonlocal used
         used += nbytes
         if limit is not None and used > limit:
             raise ResourceLimit(
-                f"The config asks for more memory than the file's weights account for: variable {path!s}.",
-                expected=f"at most {limit:,} bytes of variables ({reason})",
+                f"The config asks for more memory than the stored weights account for, at variable {path!s}.",
+                expected=f"at most {limit:,} bytes of variables",
                 got=f"{used:,} bytes",
-                hint="If you trust the file, load it with safe_mode=False, which sets no memory budget.",
+                hint="If you trust the file, pass safe_mode=False: it sets no memory budget.",
             )
-        if outer is not None:
-            outer(nbytes, path)
 
     with scope.setting(allocation_budget=spend):
         yield
 
 
 def check_name(name: str, what: str) -> None:
-    """Refuse names that are too long or hold a zero byte.
+    """Refuse a name that is too long.
 
     Raises:
-        ResourceLimit: the name is longer than `NAME_BYTES`.
+        ResourceLimit: it is longer than `NAME_BYTES`.
     """
     size = len(name.encode("utf-8", "surrogateescape"))
     if size > NAME_BYTES:
-        raise ResourceLimit(f"The name of {what} is too long.", expected=f"at most {NAME_BYTES} bytes", got=f"{size} bytes")
+        raise ResourceLimit(
+            f"The name of {what} is too long.", expected=f"at most {NAME_BYTES} bytes", got=f"{size} bytes"
+        )
 
 
-def check_json_depth(text: str) -> None:
-    """Refuse JSON that nests deeper than `JSON_DEPTH`, before the parser recurses into it.
+def check_depth(value: Any) -> None:
+    """Refuse parsed JSON that nests deeper than `JSON_DEPTH`.
 
     Raises:
-        ResourceLimit: the text nests too deep.
+        ResourceLimit: it nests deeper.
     """
-    depth = 0
-    in_string = escaped = False
-    for char in text:
-        if in_string:
-            if escaped:
-                escaped = False
-            elif char == "\\":
-                escaped = True
-            elif char == '"':
-                in_string = False
-        elif char == '"':
-            in_string = True
-        elif char in "[{":
-            depth += 1
-            if depth > JSON_DEPTH:
-                raise ResourceLimit("The JSON nests too deep.", expected=f"at most {JSON_DEPTH} levels", got="more")
-        elif char in "]}":
-            depth -= 1
+    level = [value]
+    for _ in range(JSON_DEPTH + 1):
+        level = [child for item in level for child in _children(item)]
+        if not level:
+            return
+    raise ResourceLimit("The JSON nests too deep.", expected=f"at most {JSON_DEPTH} levels", got="more")
 
 
-def root_error(error: BaseException) -> ModelFileError | None:
-    """The `ModelFileError` behind an error that some layer wrapped on its way up, if there is one."""
-    seen = set()
-    found: BaseException | None = error
-    while found is not None and id(found) not in seen:
-        if isinstance(found, ModelFileError):
-            return found
-        seen.add(id(found))
-        found = found.__cause__ or found.__context__
-    return None
+def _children(value: Any) -> Any:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()

@@ -90,7 +90,7 @@ def pack_x_y_sample_weight(x: Any, y: Any = None, sample_weight: Any = None) -> 
         sample_weight: weights of the samples.
 
     Returns:
-        `x` alone (in a tuple where it is a list, tuple or dict), `(x, y)` or `(x, y, sample_weight)`.
+        `x` alone (in a tuple where it is a list or tuple), `(x, y)` or `(x, y, sample_weight)`.
 
     Example:
         >>> from triceras.utils import pack_x_y_sample_weight
@@ -98,7 +98,7 @@ def pack_x_y_sample_weight(x: Any, y: Any = None, sample_weight: Any = None) -> 
         ('x', 'y')
     """
     if y is None and sample_weight is None:
-        return (x,) if isinstance(x, (list, tuple, dict)) else x
+        return (x,) if isinstance(x, (list, tuple)) else x
     return (x, y) if sample_weight is None else (x, y, sample_weight)
 
 

@@ -46,7 +46,13 @@ class Progbar:
         stateless_metrics: Iterable[str] | None = None,
         unit_name: str = "step",
     ):
-        self.target, self.width, self.verbose, self.interval, self.unit_name = target, width, verbose, interval, unit_name
+        self.target, self.width, self.verbose, self.interval, self.unit_name = (
+            target,
+            width,
+            verbose,
+            interval,
+            unit_name,
+        )
         self.stateful_metrics = set(stateful_metrics or ())
         self.stateless_metrics = None if stateless_metrics is None else set(stateless_metrics)
         self._values: dict[str, tuple[Any, float]] = {}  # name -> (sum, weight)
@@ -61,7 +67,9 @@ class Progbar:
         """Go on by `n` steps; see `update`."""
         self.update(self._seen + n, values)
 
-    def update(self, current: int, values: Iterable[tuple[str, Any]] | None = None, finalize: bool | None = None) -> None:
+    def update(
+        self, current: int, values: Iterable[tuple[str, Any]] | None = None, finalize: bool | None = None
+    ) -> None:
         """Say how far the loop is.
 
         Args:
@@ -78,7 +86,7 @@ class Progbar:
             self._printed_at = now
         elif self.verbose == 2 and finalize:
             self._print_line(current, now)
-        if self._after_first is None and current >= 1:
+        if current == 1 and self._after_first is None:
             self._after_first = now
 
     def due(self, now: float | None = None) -> bool:
@@ -96,7 +104,9 @@ class Progbar:
         self._seen = current
 
     def _is_averaged(self, name: str) -> bool:
-        return name in self.stateless_metrics if self.stateless_metrics is not None else name not in self.stateful_metrics
+        return (
+            name in self.stateless_metrics if self.stateless_metrics is not None else name not in self.stateful_metrics
+        )
 
     def _print_bar(self, current: int, now: float, finalize: bool) -> None:
         per_unit = self._time_per_unit(current, now)
@@ -108,7 +118,9 @@ class Progbar:
         start = ("\b" * self._line_width + "\r") if self._moves else "\n"
         padding = " " * max(self._line_width - width, 0)
         self._line_width = width
-        print_msg(f"{start}{shown}{_BOLD}{duration}{_PLAIN}{tail}{padding}" + ("\n" if finalize else ""), line_break=False)
+        print_msg(
+            f"{start}{shown}{_BOLD}{duration}{_PLAIN}{tail}{padding}" + ("\n" if finalize else ""), line_break=False
+        )
 
     def _bar(self, current: int) -> tuple[str, str]:
         """The counter and the bar, as they are printed and without colours."""

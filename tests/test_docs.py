@@ -1,0 +1,43 @@
+"""What the documents show runs as written."""
+
+import doctest
+import importlib
+import pathlib
+import re
+
+import numpy as np
+import pytest
+
+import triceras
+from tools.check_architecture import ROOT, python_files
+
+MODULES = [
+    ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+    for path in python_files(ROOT, "triceras")
+    if ">>>" in path.read_text(encoding="utf-8")
+]
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_examples_in_docstrings(name, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    module = importlib.import_module(name)
+    names = {"keras": triceras, "triceras": triceras, "np": np}
+    flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+    assert doctest.testmod(module, extraglobs=names, optionflags=flags).failed == 0
+
+
+@pytest.mark.slow
+def test_readme_blocks_run_in_order(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    assert len(blocks) == 3
+    scope = {}
+    for block in blocks:
+        assert len(block.strip().splitlines()) <= 10
+        exec(block, scope)
+    assert pathlib.Path("model.keras").exists() and scope["value"] >= 0
+
+
+def test_contributing_is_short():
+    assert len((ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").splitlines()) <= 60

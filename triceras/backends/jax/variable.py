@@ -1,0 +1,26 @@
+"""A Variable holds a `jax.Array` of its own, which the next compiled step may take over (donation)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from triceras.backends.jax.tensor import jax_dtype
+
+
+class Variables:
+    """Storage of Variables."""
+
+    def new_value(self, value: Any, dtype: str, trainable: bool) -> Any:
+        with jax.ensure_compile_time_eval():  # a real array, even when a layer builds itself inside a trace
+            return jnp.array(self.convert(value), dtype=jax_dtype(dtype), copy=True)
+
+    def assign(self, native: Any, value: Any) -> Any:
+        if isinstance(value, jax.core.Tracer):
+            raise RuntimeError(
+                "A Variable was assigned inside a JAX transform that knows nothing of it. Use triceras.jit, "
+                "triceras.value_and_grad, ops.scan… in place of jax.jit, jax.grad, jax.lax.scan…, or a StatelessScope."
+            )
+        return jnp.array(value, copy=True)  # the caller's array must outlive the donation of ours

@@ -1,0 +1,14 @@
+"""The TensorFlow backend: eager tensors, `tf.function` and `tf.GradientTape`. Never touches `tf.keras`."""
+
+from triceras.backends.tensorflow import array, linalg, logic, math, nn, random, reduce
+from triceras.backends.tensorflow.tensor import Tensors
+from triceras.backends.tensorflow.transforms import Transforms
+from triceras.backends.tensorflow.variable import Variables
+from triceras.core.backend import Backend
+
+
+class TensorflowBackend(Tensors, Variables, Transforms, Backend):
+    """TensorFlow behind the common interface."""
+
+    name = "tensorflow"
+    modules = (math, logic, array, reduce, linalg, nn, random)

@@ -1,0 +1,197 @@
+"""`TorchLayer`: what makes a layer a `torch.nn.Module` while it lives on torch.
+
+torch sees a layer through `_parameters`, `_buffers` and `_modules`. They are brought up to date whenever torch looks
+(`_sync_native`), so lists that grow, weights made at the first call and values that were replaced need no notification.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+from torch.nn.modules.module import _has_any_global_hook
+
+from triceras.backends.torch.tensor import to_torch
+
+_STATE = frozenset(torch.nn.Module().__dict__) | {"_native_attributes", "_shown"}
+
+
+class TorchLayer(torch.nn.Module):
+    """Inherited by layers on torch, beside their own class. Never made alone.
+
+    `train()` and `eval()` set what `training` is where a call doesn't say; before either, each call's own default holds.
+    """
+
+    def __init_subclass__(cls, **kwargs: Any):
+        super().__init_subclass__(**kwargs)
+        cls._plain_call = plain = cls.__call__
+        cls.__call__ = _with_hooks(plain)
+
+    # --- the contract with `layers.binding` ----------------------------------------------------------------------------
+
+    def _init_native(self) -> None:
+        """Set up the module's own state; calls no `__init__` of a layer."""
+        torch.nn.Module.__init__(self)
+        self.__dict__.update(training=None, _native_attributes={}, _shown=())
+
+    def _drop_native(self) -> None:
+        """Forget the module's own state: the layer moves to another backend."""
+        for name in _STATE:
+            self.__dict__.pop(name, None)
+
+    def _native_names(self) -> frozenset[str]:
+        """The attributes that belong to torch and not to the layer."""
+        return _STATE
+
+    def _track_native(self, name: str, value: Any) -> None:
+        """Take note of an attribute: modules and parameters of torch itself are kept apart."""
+        own = isinstance(value, (torch.nn.Module, torch.nn.Parameter)) and not isinstance(value, TorchLayer)
+        if own:
+            self._native_attributes[name] = value
+        elif self._native_attributes:
+            self._native_attributes.pop(name, None)
+
+    def _track_variable(self, name: str, variable: Any) -> None:
+        """Nothing to do: torch finds it when it looks."""
+
+    def _sync_native(self) -> None:
+        """Show torch the parameters, buffers and modules that the layer has now; what others registered stays."""
+        for table, key in self._shown:
+            table.pop(key, None)
+        shown = []
+
+        def show(table: dict[str, Any], key: str, value: Any) -> None:
+            taken = (*self._parameters, *self._buffers, *self._modules)
+            unique, n = key, 0
+            while unique in taken:
+                n += 1
+                unique = f"{key}_{n}"
+            table[unique] = value
+            shown.append((table, unique))
+
+        for key, variable in self._native_variables():
+            native = variable.native
+            show(self._parameters if isinstance(native, torch.nn.Parameter) else self._buffers, key, native)
+        for key, value in (*_modules_in(self._tracked), *self._native_attributes.items()):
+            if isinstance(value, torch.nn.Parameter):
+                show(self._parameters, key, value)
+            elif all(value is not m for m in self._modules.values()):
+                show(self._modules, key, value)
+        self.__dict__["_shown"] = tuple(shown)
+
+    def _native_variables(self) -> list[tuple[str, Any]]:
+        """The layer's own variables with the names that torch knows them by."""
+        attributes = {id(value): name for name, value in self._tracked.items()}
+        return [(_key(v, attributes.get(id(v))), v) for v in self._variables_of_its_own()]
+
+    # --- where torch looks ---------------------------------------------------------------------------------------------
+
+    def named_modules(self, *args: Any, **kwargs: Any) -> Iterator:
+        self._sync_native()
+        return super().named_modules(*args, **kwargs)
+
+    def named_children(self) -> Iterator:
+        self._sync_native()
+        return super().named_children()
+
+    def _named_members(self, *args: Any, **kwargs: Any) -> Iterator:
+        self._sync_native()
+        return super()._named_members(*args, **kwargs)
+
+    def get_submodule(self, target: str) -> torch.nn.Module:
+        for _ in self.modules():
+            pass
+        return super().get_submodule(target)
+
+    def state_dict(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        self._sync_native()
+        return super().state_dict(*args, **kwargs)
+
+    def _load_from_state_dict(self, state_dict: dict, prefix: str, local_metadata: dict, *rest: Any) -> None:
+        self._sync_native()
+        local_metadata = {**local_metadata, "assign_to_params_buffers": False}  # always in place: Variables hold them
+        super()._load_from_state_dict(state_dict, prefix, local_metadata, *rest)
+
+    def _apply(self, fn: Callable, recurse: bool = True) -> TorchLayer:
+        self._sync_native()
+        variables = [v for _, v in self._native_variables()]
+        places = dict(zip(map(id, variables), self._shown, strict=False))
+        super()._apply(fn, recurse)
+        for variable in variables:
+            table, key = places[id(variable)]
+            _set_native(variable, table[key])
+        with torch.no_grad():
+            for holder in self._state_holders():
+                for variable in holder.variables:
+                    _set_native(variable, fn(variable.native))
+            self._follow(fn)
+        return self
+
+    def _follow(self, fn: Callable) -> None:
+        """Compute in the dtype that `half()`, `double()`… gave the weights; also where a layer has none."""
+        dtype = self.backend.dtype(fn(torch.empty(0, dtype=to_torch(self.variable_dtype))))
+        if dtype != self.variable_dtype:
+            self.dtype_policy = dtype
+
+    def requires_grad_(self, requires_grad: bool = True) -> TorchLayer:
+        super().requires_grad_(requires_grad)
+        for layer in self.modules():
+            for _, variable in layer._native_variables() if isinstance(layer, TorchLayer) else ():
+                if isinstance(variable.native, torch.nn.Parameter):
+                    variable.trainable = requires_grad
+        return self
+
+    def train(self, mode: bool = True) -> TorchLayer:
+        if not isinstance(mode, bool):
+            raise ValueError(f"training mode is expected to be boolean; got {mode!r}.")
+        self.__dict__["training"] = mode
+        for child in self.children():
+            child.train(mode)
+        return self
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        """The layer's call; hooks run around it."""
+        return self._plain_call(*args, **kwargs)
+
+
+def _with_hooks(plain: Callable) -> Callable:
+    """A class's `__call__` that goes through torch's machinery where hooks are registered."""
+
+    def __call__(self: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: N807
+        state = self.__dict__
+        if (
+            state["_forward_hooks"]
+            or state["_forward_pre_hooks"]
+            or state["_backward_hooks"]
+            or state["_backward_pre_hooks"]
+            or _has_any_global_hook()
+        ):
+            return self._call_impl(*args, **kwargs)
+        return plain(self, *args, **kwargs)
+
+    return __call__
+
+
+def _key(variable: Any, attribute: str | None) -> str:
+    """A variable's own name; where that was only counted up, the attribute it is kept in, which is stable."""
+    counted = variable.name.rstrip("_0123456789") == "variable"
+    return (attribute if counted and attribute else variable.name).replace(".", "_")
+
+
+def _modules_in(attributes: dict[str, Any]) -> Iterator[tuple[str, torch.nn.Module]]:
+    """The modules among attributes, also those in lists and dicts as `name_0`, `name_key`."""
+    for name, value in attributes.items():
+        if isinstance(value, torch.nn.Module):
+            yield str(name).replace(".", "_"), value
+        elif isinstance(value, (list, tuple, dict)):
+            items = value.items() if isinstance(value, dict) else enumerate(value)
+            yield from _modules_in({f"{name}_{key}": item for key, item in items})
+
+
+def _set_native(variable: Any, native: torch.Tensor) -> None:
+    """Give a Variable the tensor that torch put in its place, maybe on another device or of another dtype."""
+    variable.native = native
+    dtype = variable.backend.dtype(native)
+    if dtype != variable.backend.canonical_dtype(variable.dtype):
+        variable.dtype = dtype

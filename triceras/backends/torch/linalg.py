@@ -1,0 +1,55 @@
+"""torch functions of the ops in `ops/linalg.py`."""
+
+import torch
+
+det, inv = torch.linalg.det, torch.linalg.inv
+
+
+def matmul(x1, x2):
+    return _product(torch.matmul, x1, x2)
+
+
+def einsum(subscripts, *operands, **kwargs):
+    return _product(lambda *xs: torch.einsum(subscripts, *xs), *operands)
+
+
+def tensordot(x1, x2, axes=2):
+    return _product(lambda a, b: torch.tensordot(a, b, dims=axes), x1, x2)
+
+
+def _product(product, *xs):
+    """A matrix product; of integers in a type that the device multiplies and that holds the sums."""
+    dtype = xs[0].dtype
+    if dtype.is_floating_point or dtype.is_complex:
+        return product(*xs)
+    result = torch.int32 if dtype is torch.int8 and len(xs) == 2 else dtype
+    wide = torch.float64 if xs[0].device.type != "cpu" else torch.int64
+    return product(*(x.to(wide) for x in xs)).to(result)
+
+
+def cholesky(x, upper=False):
+    return torch.linalg.cholesky(x, upper=upper)
+
+
+def solve(a, b):
+    return _solved(torch.linalg.solve, a, b)
+
+
+def solve_triangular(a, b, lower=False):
+    return _solved(lambda a, b: torch.linalg.solve_triangular(a, b, upper=not lower), a, b)
+
+
+def _solved(solve, a, b):
+    return solve(a, b.unsqueeze(-1)).squeeze(-1) if b.ndim == a.ndim - 1 else solve(a, b)
+
+
+def qr(x, mode="reduced"):
+    return tuple(torch.linalg.qr(x, mode=mode))
+
+
+def svd(x, full_matrices=True, compute_uv=True):
+    return tuple(torch.linalg.svd(x, full_matrices=full_matrices)) if compute_uv else torch.linalg.svdvals(x)
+
+
+def eigh(x):
+    return tuple(torch.linalg.eigh(x))

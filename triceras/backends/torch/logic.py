@@ -1,0 +1,28 @@
+"""torch functions of the ops in `ops/logic.py`."""
+
+import torch
+
+equal, not_equal = torch.eq, torch.ne
+less, less_equal, greater, greater_equal = torch.lt, torch.le, torch.gt, torch.ge
+logical_and, logical_or, logical_not, logical_xor = torch.logical_and, torch.logical_or, torch.logical_not, torch.logical_xor
+isreal = torch.isreal
+
+
+def where(condition, x1=None, x2=None):
+    if x1 is None or x2 is None:
+        return tuple(x.to(torch.int32) for x in torch.where(condition))
+    return torch.where(condition, x1, x2)
+
+
+def isclose(x1, x2, rtol=1e-5, atol=1e-8, equal_nan=False):
+    if not (x1.dtype.is_floating_point or x1.dtype.is_complex):
+        x1, x2 = x1.float(), x2.float()
+    return torch.isclose(x1, x2, rtol=rtol, atol=atol, equal_nan=equal_nan)
+
+
+def any(x, axis=None, keepdims=False):
+    return torch.any(x, dim=axis, keepdim=keepdims) if axis else x
+
+
+def all(x, axis=None, keepdims=False):
+    return torch.all(x, dim=axis, keepdim=keepdims) if axis else x

@@ -1,0 +1,50 @@
+"""torch functions of the ops in `ops/random.py`."""
+
+import torch
+from torch._subclasses.fake_tensor import FakeTensor
+
+from triceras.backends.torch.tensor import to_torch
+from triceras.core import config
+from triceras.ops.op import OPS
+
+_ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
+_PARITY = 0x1BD11BDA
+_WORD = 0xFFFFFFFF
+
+
+def random_bits(key, shape):
+    """Threefry-2x32 (Salmon et al. 2011) in int32, which wraps as unsigned words do; the result is int64."""
+    first, second = key.to(torch.int32).unbind(0)
+    keys = (first, second, first ^ second ^ _PARITY)
+    count = 1
+    for size in shape:
+        count = count * size
+    x1 = torch.arange(count, dtype=torch.int64, device=key.device).to(torch.int32).add_(second)
+    x0 = first.expand(count).clone()
+    for i in range(5):
+        for rotation in _ROTATIONS[i % 2]:
+            x0.add_(x1)
+            low = (x1 >> (32 - rotation)).bitwise_and_((1 << rotation) - 1)
+            x1 = (x1 << rotation).bitwise_or_(low).bitwise_xor_(x0)
+        x0.add_(keys[(i + 1) % 3])
+        x1.add_(keys[(i + 2) % 3]).add_(i + 1)
+    return x0.bitwise_xor_(x1).to(torch.int64).bitwise_and_(_WORD).reshape(shape)
+
+
+def random_uniform(key, shape, dtype=None):
+    return _drawn("random_uniform", torch.rand, key, shape, dtype)
+
+
+def random_normal(key, shape, dtype=None):
+    return _drawn("random_normal", torch.randn, key, shape, dtype)
+
+
+def _drawn(name, draw, key, shape, dtype):
+    """Numbers from torch's own generator, seeded with the key; in a graph, from the process's generator."""
+    if config.rng() != "native":
+        return OPS[name].body(key, shape, dtype)
+    generator = None
+    if not isinstance(key, FakeTensor):
+        first, second = key.tolist()
+        generator = torch.Generator(key.device).manual_seed((first % 2**31 << 32) + second)
+    return draw(shape, generator=generator, dtype=to_torch(dtype), device=key.device)

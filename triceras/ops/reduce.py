@@ -1,0 +1,474 @@
+"""Reductions, running sums, order and segments.
+
+`axis` is an int or a tuple of ints, None means all; `keepdims` keeps reduced axes with size 1.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from triceras import ops
+from triceras.core import dtypes, registry
+from triceras.ops.op import composite, primitive
+from triceras.ops.rules import (
+    Rule,
+    all_axes,
+    along,
+    float_,
+    index,
+    normalize_axes,
+    numeric,
+    one_axis,
+    one_of,
+    reduced,
+    reduction,
+    rule,
+    same,
+    size_of,
+    summed,
+)
+
+# --- sums and moments -------------------------------------------------------------------------------------------------
+
+
+@primitive(reduction(summed))
+def sum(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """The sum over axes; small integers and bool are summed in 32 bits.
+
+    Args:
+        x: a tensor.
+        axis: int or tuple of ints; None means all.
+        keepdims: whether the axes stay, of size 1.
+
+    Example:
+        >>> from triceras import ops
+        >>> ops.convert_to_numpy(ops.sum([[1, 2], [3, 4]], axis=0)).tolist()
+        [4, 6]
+    """
+
+
+@primitive(reduction(summed))
+def prod(x: Any, axis: Any = None, keepdims: bool = False, dtype: Any = None) -> Any:
+    """The product over axes, in `dtype` if one is given."""
+
+
+@composite(reduction(float_))
+def mean(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """The mean over axes."""
+    return ops.divide(sum(x, axis=axis, keepdims=keepdims), _count(x, axis, x.dtype))
+
+
+def _count(x: Any, axis: tuple[int, ...], dtype: Any) -> Any:
+    """How many elements are reduced into one, of the given dtype."""
+    count = 1
+    for size in (ops.shape(x)[i] for i in axis):
+        count = size * count
+    return float(count) if isinstance(count, int) else ops.cast(count, dtype)
+
+
+def _real_float(dtype: Any) -> tuple[tuple, Any]:
+    cast, common = float_(dtype)
+    return cast, {"complex64": "float32", "complex128": "float64"}.get(common, common)
+
+
+@composite(reduction(_real_float))
+def var(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """The variance over axes (the mean squared distance from the mean)."""
+    centered = ops.subtract(x, mean(x, axis=axis, keepdims=True))
+    return mean(ops.square(ops.absolute(centered)), axis=axis, keepdims=keepdims)
+
+
+@composite(reduction(_real_float))
+def std(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """The standard deviation over axes."""
+    return ops.sqrt(var(x, axis=axis, keepdims=keepdims))
+
+
+@composite(reduction(index))
+def count_nonzero(x: Any, axis: Any = None) -> Any:
+    """How many elements along the axes aren't 0."""
+    return sum(ops.cast(ops.not_equal(x, 0), "int32"), axis=axis)
+
+
+@composite(Rule(lambda x, axis, weights: reduced(x.shape, axis, False), float_, ("x", "weights?"), all_axes))
+def average(x: Any, axis: Any = None, weights: Any = None) -> Any:
+    """The mean over axes, weighted.
+
+    Args:
+        x: a tensor.
+        axis: int or tuple of ints; None means all.
+        weights: a tensor of the shape of `x`, or of one dimension as long as the one axis; None weighs all alike.
+    """
+    if weights is None:
+        return mean(x, axis=axis)
+    if len(weights.shape) < len(x.shape):
+        weights = ops.reshape(weights, [ops.shape(x)[i] if i in axis else 1 for i in range(len(x.shape))])
+    total = sum(ops.multiply(weights, ops.ones_like(x)), axis=axis)
+    return ops.divide(sum(ops.multiply(x, weights), axis=axis), total)
+
+
+@composite(reduction(float_))
+def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """`log(sum(exp(x)))` over axes, without overflow."""
+    largest = ops.stop_gradient(max(x, axis=axis, keepdims=True))
+    largest = ops.where(ops.isfinite(largest), largest, 0)
+    result = ops.add(ops.log(sum(ops.exp(ops.subtract(x, largest)), axis=axis, keepdims=True)), largest)
+    return result if keepdims else ops.squeeze(result, axis=axis)
+
+
+def _norm_axes(bound: dict[str, Any]) -> None:
+    ndim = len(bound["x"].shape)
+    bound["axis"] = normalize_axes(bound["axis"], ndim)
+    if len(bound["axis"]) > 2 and bound["ord"] is not None:
+        raise ValueError(f"argument axis must name one or two axes where ord is given; got {bound['axis']}.")
+
+
+@composite(Rule(lambda x, ord, axis, keepdims: reduced(x.shape, axis, keepdims), _real_float, ("x",), _norm_axes))
+def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
+    """The norm of vectors (one axis) or matrices (two axes).
+
+    Args:
+        x: a tensor.
+        ord: for vectors a number, `inf` or `-inf` (default 2); for matrices "fro" (default), "nuc", 1, -1, 2, -2, `inf`
+            or `-inf`.
+        axis: int or tuple of two ints; None means all, then without `ord` the root of the sum of all squares.
+        keepdims: whether the axes stay, of size 1.
+    """
+    if ord is None or (len(axis) == 1 and ord == 2) or (len(axis) == 2 and ord == "fro"):
+        return ops.sqrt(sum(ops.square(ops.absolute(x)), axis=axis, keepdims=keepdims))
+    if len(axis) == 1:
+        return _vector_norm(ops.absolute(x), ord, axis[0], keepdims)
+    return _matrix_norm(x, ord, axis, keepdims)
+
+
+def _vector_norm(size: Any, ord: Any, axis: int, keepdims: bool) -> Any:
+
+    if isinstance(ord, str):
+        raise ValueError(f"argument ord must be a number for vectors; got {ord!r}.")
+    if ord == float("inf"):
+        return max(size, axis=axis, keepdims=keepdims)
+    if ord == -float("inf"):
+        return min(size, axis=axis, keepdims=keepdims)
+    if ord == 0:
+        return sum(ops.cast(ops.not_equal(size, 0), size.dtype), axis=axis, keepdims=keepdims)
+    if ord == 1:
+        return sum(size, axis=axis, keepdims=keepdims)
+    return ops.power(sum(ops.power(size, ord), axis=axis, keepdims=keepdims), 1.0 / ord)
+
+
+def _matrix_norm(x: Any, ord: Any, axis: tuple[int, int], keepdims: bool) -> Any:
+
+    rows, columns = axis
+    if ord in (1, -1, float("inf"), -float("inf")):
+        inner, outer = (rows, columns) if ord in (1, -1) else (columns, rows)
+        extreme = max if ord in (1, float("inf")) else min
+        result = extreme(sum(ops.absolute(x), axis=inner, keepdims=True), axis=outer, keepdims=True)
+        return result if keepdims else ops.squeeze(result, axis=axis)
+    if ord not in (2, -2, "nuc"):
+        raise ValueError(f"argument ord must be 'fro', 'nuc', 1, -1, 2, -2, inf or -inf for matrices; got {ord!r}.")
+    values = ops.svd(ops.moveaxis(x, axis, (-2, -1)), compute_uv=False)
+    result = {2: max, -2: min, "nuc": sum}[ord](values, axis=-1)
+    for i in sorted(axis) if keepdims else ():
+        result = ops.expand_dims(result, i)
+    return result
+
+
+# --- extremes ---------------------------------------------------------------------------------------------------------
+
+
+@primitive(reduction(same))
+def max(x: Any, axis: Any = None, keepdims: bool = False, initial: Any = None) -> Any:
+    """The largest element over axes; at least `initial`, if given (needed where there are no elements)."""
+
+
+@primitive(reduction(same))
+def min(x: Any, axis: Any = None, keepdims: bool = False, initial: Any = None) -> Any:
+    """The smallest element over axes; at most `initial`, if given (needed where there are no elements)."""
+
+
+@composite
+def amax(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """The largest element over axes."""
+    return max(x, axis=axis, keepdims=keepdims)
+
+
+@composite
+def amin(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """The smallest element over axes."""
+    return min(x, axis=axis, keepdims=keepdims)
+
+
+@composite(reduction(same))
+def ptp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """The largest less the smallest element over axes."""
+    return ops.subtract(max(x, axis=axis, keepdims=keepdims), min(x, axis=axis, keepdims=keepdims))
+
+
+def _arg_shape(x: Any, axis: int | None, keepdims: bool) -> Any:
+    return reduced(x.shape, axis, keepdims)
+
+
+_arg = Rule(_arg_shape, index, ("x",), one_axis)
+
+
+@primitive(_arg)
+def argmax(x: Any, axis: int | None = None, keepdims: bool = False) -> Any:
+    """Where the (first) largest element is along an axis; None: in the flattened tensor. int32."""
+
+
+@primitive(_arg)
+def argmin(x: Any, axis: int | None = None, keepdims: bool = False) -> Any:
+    """Where the (first) smallest element is along an axis; None: in the flattened tensor. int32."""
+
+
+# --- running sums -----------------------------------------------------------------------------------------------------
+
+
+def _running_shape(x: Any, axis: int | None, dtype: Any) -> Any:
+    return (size_of(x.shape),) if axis is None else x.shape
+
+
+_running = Rule(_running_shape, numeric, ("x",), one_axis)
+
+
+@primitive(_running)
+def cumsum(x: Any, axis: int | None = None, dtype: Any = None) -> Any:
+    """The running sum along an axis; None: of the flattened tensor.
+
+    Example:
+        >>> from triceras import ops
+        >>> ops.convert_to_numpy(ops.cumsum([1, 2, 3])).tolist()
+        [1, 3, 6]
+    """
+
+
+@primitive(_running)
+def cumprod(x: Any, axis: int | None = None, dtype: Any = None) -> Any:
+    """The running product along an axis; None: of the flattened tensor."""
+
+
+@composite(Rule(lambda a, n, axis: _diff_shape(a, n, axis), same, ("a",)))
+def diff(a: Any, n: int = 1, axis: int = -1) -> Any:
+    """The differences of neighbours along an axis, taken `n` times."""
+    change = ops.not_equal if dtypes.standardize_dtype(a.dtype) == "bool" else ops.subtract
+    before = (slice(None),) * (axis % len(a.shape))
+    for _ in range(n):
+        a = change(ops.get_item(a, (*before, slice(1, None))), ops.get_item(a, (*before, slice(None, -1))))
+    return a
+
+
+def _diff_shape(a: Any, n: int, axis: int) -> Any:
+    shape = list(a.shape)
+    shape[axis] = None if shape[axis] is None else (shape[axis] - n if shape[axis] > n else 0)
+    return tuple(shape)
+
+
+# --- order ------------------------------------------------------------------------------------------------------------
+
+
+@primitive(along(index))
+def argsort(x: Any, axis: int | None = -1) -> Any:
+    """The indices that put `x` into ascending order along an axis, equal elements in their order. int32."""
+
+
+@composite(along(same))
+def sort(x: Any, axis: int | None = -1) -> Any:
+    """The elements in ascending order along an axis.
+
+    Example:
+        >>> from triceras import ops
+        >>> ops.convert_to_numpy(ops.sort([3, 1, 2])).tolist()
+        [1, 2, 3]
+    """
+    return ops.take_along_axis(x, argsort(x, axis=axis), axis=axis)
+
+
+@rule(lambda d: ((d,), [d, "int32"]))
+def _top_k(x: Any, k: int, sorted: bool) -> Any:
+    if x.shape[-1] is not None and k > x.shape[-1]:
+        raise ValueError(f"argument k must be at most the size of the last axis, {x.shape[-1]}; got {k}.")
+    return [(*x.shape[:-1], k), (*x.shape[:-1], k)]
+
+
+@composite(_top_k)
+def top_k(x: Any, k: int, sorted: bool = True) -> Any:
+    """The `k` largest elements along the last axis and where they are.
+
+    Args:
+        x: a tensor.
+        k: how many.
+        sorted: whether the largest comes first; else the order is free.
+
+    Returns:
+        Two tensors of the shape `(..., k)`: values, and indices in int32. Of equal elements the first comes first.
+    """
+    backwards = argsort(ops.flip(x, axis=-1), axis=-1)  # stable from the end, so that equal elements keep their order
+    best = ops.get_item(ops.flip(backwards, axis=-1), (Ellipsis, slice(0, k)))
+    indices = ops.subtract(ops.shape(x)[-1] - 1, best)
+    return ops.take_along_axis(x, indices, axis=-1), indices
+
+
+@composite(Rule(lambda targets, predictions, k: targets.shape, lambda t, p: ((t, p), "bool"), ("targets", "predictions")))
+def in_top_k(targets: Any, predictions: Any, k: int) -> Any:
+    """Whether each target class is among the `k` best predictions; ties count as in.
+
+    Args:
+        targets: integers of shape `(batch,)`.
+        predictions: scores of shape `(batch, classes)`.
+        k: how many count as best.
+
+    Returns:
+        A bool tensor of shape `(batch,)`.
+    """
+    chosen = ops.take_along_axis(predictions, ops.expand_dims(targets, -1), axis=-1)
+    better = sum(ops.less(chosen, predictions), axis=-1)
+    return ops.logical_and(ops.less(better, k), ops.all(ops.isfinite(chosen), axis=-1))
+
+
+def _quantile_axes(bound: dict[str, Any]) -> None:
+    all_axes(bound)
+    methods = ("linear", "lower", "higher", "midpoint", "nearest")
+
+    one_of("method", bound["method"], methods)
+
+
+def _quantile_shape(x: Any, q: Any, axis: Any, method: str, keepdims: bool) -> Any:
+    return (*q.shape, *reduced(x.shape, axis, keepdims))
+
+
+@composite(Rule(_quantile_shape, float_, ("x", "q"), _quantile_axes))
+def quantile(x: Any, q: Any, axis: Any = None, method: str = "linear", keepdims: bool = False) -> Any:
+    """The values below which the parts `q` of the elements lie.
+
+    Args:
+        x: a tensor.
+        q: a number between 0 and 1, or a 1-D tensor of them, whose axis comes first in the result.
+        axis: int or tuple of ints; None means all.
+        method: what to do between two elements: "linear", "lower", "higher", "midpoint" or "nearest".
+        keepdims: whether the axes stay, of size 1.
+    """
+    flat, count = _flattened_last(x, axis)
+    flat = sort(flat, axis=-1)
+    place = ops.clip(ops.multiply(q, count - 1), 0, count - 1)
+    low, high = ops.floor(place), ops.ceil(place)
+    if method in ("lower", "higher", "nearest"):
+        low = high = {"lower": low, "higher": high, "nearest": ops.round(place)}[method]
+    part = ops.subtract(place, low) if method == "linear" else 0.5
+    values = [ops.take(flat, ops.cast(i, "int32"), axis=-1) for i in (low, high)]
+    result = ops.add(ops.multiply(values[0], ops.subtract(1.0, part)), ops.multiply(values[1], part))
+    if len(q.shape) == 1:
+        result = ops.moveaxis(result, -1, 0)
+    for i in sorted(axis) if keepdims else ():
+        result = ops.expand_dims(result, i + len(q.shape))
+    return result
+
+
+def _to_int(x: Any) -> Any:
+
+    return ops.cast(x, "int32")
+
+
+def _flattened_last(x: Any, axis: tuple[int, ...]) -> tuple[Any, Any]:
+    """`x` with some axes merged into a last one, and its size."""
+    kept = [i for i in range(len(x.shape)) if i not in axis]
+    sizes, count = ops.shape(x), 1
+    for i in axis:
+        count = sizes[i] * count
+    return ops.reshape(ops.transpose(x, (*kept, *axis)), (*(sizes[i] for i in kept), count)), count
+
+
+@composite(reduction(float_))
+def median(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """The median over axes."""
+    return quantile(x, 0.5, axis=axis, keepdims=keepdims)
+
+
+# --- segments ---------------------------------------------------------------------------------------------------------
+
+
+@rule(lambda data, ids: ((data, "int32"), data), ("data", "segment_ids"))
+def _segments(data: Any, segment_ids: Any, num_segments: Any, sorted: bool) -> Any:
+    return (num_segments, *data.shape[1:])
+
+
+@composite(_segments)
+def segment_sum(data: Any, segment_ids: Any, num_segments: int | None = None, sorted: bool = False) -> Any:
+    """The sums of rows that belong together.
+
+    Args:
+        data: a tensor of shape `(rows, ...)`.
+        segment_ids: for each row the number of its segment; rows with a number that is out of range are left out.
+        num_segments: how many segments there are; None finds the largest number (not in compiled code).
+        sorted: whether the numbers are ascending, a hint.
+
+    Returns:
+        A tensor of shape `(num_segments, ...)`.
+    """
+    return _segment(data, segment_ids, num_segments, "add", 0)
+
+
+@composite(_segments)
+def segment_max(data: Any, segment_ids: Any, num_segments: int | None = None, sorted: bool = False) -> Any:
+    """The largest of rows that belong together; a segment without rows has the lowest value of the dtype.
+
+    See `segment_sum` for the arguments.
+    """
+    return _segment(data, segment_ids, num_segments, "max", _lowest(data.dtype))
+
+
+@composite(_segments)
+def segment_min(data: Any, segment_ids: Any, num_segments: int | None = None, sorted: bool = False) -> Any:
+    """The smallest of rows that belong together; a segment without rows has the highest value of the dtype.
+
+    See `segment_sum` for the arguments.
+    """
+    highest = float("inf") if dtypes.is_float(data.dtype) else dtypes.largest(data.dtype)
+    return _segment(data, segment_ids, num_segments, "min", highest)
+
+
+def _lowest(dtype: Any) -> int | float:
+    if dtypes.is_float(dtype):
+        return -float("inf")
+    return -dtypes.largest(dtype) - 1 if dtypes.standardize_dtype(dtype).startswith("int") else 0
+
+
+def _segment(data: Any, segment_ids: Any, num_segments: Any, reduction: str, start: Any) -> Any:
+
+    if num_segments is None:
+        num_segments = int(ops.convert_to_numpy(ops.add(max(segment_ids), 1)))
+    rest = ops.shape(data)[1:]
+    outside = ops.logical_or(ops.less(segment_ids, 0), ops.less(num_segments - 1, segment_ids))
+    ids = ops.where(outside, num_segments, segment_ids)  # one more row takes what is out of range
+    result = ops.full((num_segments + 1, *rest), start, dtype=dtypes.standardize_dtype(data.dtype))
+    result = ops.scatter_update(result, ops.expand_dims(ids, -1), data, reduction=reduction)
+    return ops.slice(result, (0,) * len(data.shape), (num_segments, *rest))
+
+
+@rule(lambda x, w=None: (("int32",) if w is None else ("int32", w), w or "int32"), ("x", "weights?"))
+def _bincount(x: Any, weights: Any, minlength: int, sparse: bool) -> Any:
+    return (*x.shape[:-1], None)
+
+
+@composite(_bincount)
+def bincount(x: Any, weights: Any = None, minlength: int = 0, sparse: bool = False) -> Any:
+    """How often each integer occurs.
+
+    Args:
+        x: non-negative integers of shape `(n,)` or `(batch, n)`.
+        weights: what each counts for, of the same shape; default 1.
+        minlength: the least length of the result. In compiled code it is the length.
+        sparse: not supported.
+
+    Returns:
+        Counts of shape `(length,)` or `(batch, length)`, int32 or of the weights' dtype.
+    """
+
+    if sparse:
+        raise ValueError("argument sparse=True is not supported; accepted: False.")
+    length = minlength
+    if not registry.backend_of(x).is_traced(x):
+        length = int(ops.convert_to_numpy(ops.maximum(max(x, initial=-1) + 1, minlength)))
+    counted = ops.one_hot(x, length, dtype="int32" if weights is None else dtypes.standardize_dtype(weights.dtype))
+    if weights is not None:
+        counted = ops.multiply(counted, ops.expand_dims(ops.cast(weights, counted.dtype), -1))
+    return sum(counted, axis=-2)

@@ -1,0 +1,81 @@
+"""Optimizers, by Keras's names."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from triceras.core import identifiers
+from triceras.optimizers import legacy, schedules
+from triceras.optimizers.adafactor import Adafactor
+from triceras.optimizers.adam import Adam, Adamax, AdamW, Lamb, Nadam
+from triceras.optimizers.adaptive import Adadelta, Adagrad, Ftrl, RMSprop
+from triceras.optimizers.loss_scale_optimizer import LossScaleOptimizer
+from triceras.optimizers.optimizer import Optimizer
+from triceras.optimizers.sgd import SGD, Lion
+
+__all__ = [
+    "Adadelta",
+    "Adafactor",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "Adamax",
+    "Ftrl",
+    "Lamb",
+    "Lion",
+    "LossScaleOptimizer",
+    "Nadam",
+    "Optimizer",
+    "RMSprop",
+    "SGD",
+    "deserialize",
+    "get",
+    "legacy",
+    "schedules",
+    "serialize",
+]
+
+_CLASSES = (Adadelta, Adafactor, Adagrad, Adam, AdamW, Adamax, Ftrl, Lamb, Lion, Nadam, RMSprop, SGD, LossScaleOptimizer)
+TABLE: dict[str, type] = {name: cls for cls in _CLASSES for name in (cls.__name__, cls.__name__.lower())}
+
+
+def serialize(optimizer: Optimizer) -> Any:
+    """The config of an optimizer, with its class.
+
+    Example:
+        >>> from triceras import optimizers
+        >>> optimizers.serialize(optimizers.SGD())["class_name"]
+        'SGD'
+    """
+    from triceras.saving import serialization
+
+    return serialization.serialize_keras_object(optimizer)
+
+
+def deserialize(config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Optimizer:
+    """An optimizer from what `serialize` gave.
+
+    Args:
+        config: the config.
+        custom_objects: names of own classes and functions.
+    """
+    from triceras.saving.registry import CustomObjectScope
+
+    with CustomObjectScope(custom_objects or {}):
+        return get(config)
+
+
+def get(identifier: Any) -> Optimizer:
+    """An optimizer from a name (in upper or lower case), a config, a class or an instance; None stays None.
+
+    Raises:
+        ValueError: none of these, or an unknown name; the error lists the nearest.
+
+    Example:
+        >>> from triceras import optimizers
+        >>> optimizers.get("adam").name.startswith("adam")
+        True
+    """
+    if isinstance(identifier, str) and identifier not in TABLE and identifier.lower() in TABLE:
+        identifier = identifier.lower()
+    return identifiers.resolve(identifier, "optimizer", TABLE, Optimizer)

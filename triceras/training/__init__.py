@@ -1,0 +1,1 @@
+"""Training: the `Trainer`, what it compiles, data adapters, callbacks."""

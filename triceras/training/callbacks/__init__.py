@@ -1,0 +1,1 @@
+"""Callbacks, one group a file; `triceras.callbacks` is their public name."""

@@ -1,0 +1,95 @@
+"""Step functions: a model's `train_step`, `test_step` or `predict_step`, compiled. They hold the model weakly."""
+
+from __future__ import annotations
+
+import inspect
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+# The state that a step written for JAX, `train_step(self, state, data)`, takes and returns.
+STATE = {
+    "train_step": ("trainable_variables", "non_trainable_variables", "_optimizer_variables", "metrics_variables"),
+    "test_step": ("trainable_variables", "non_trainable_variables", "metrics_variables"),
+    "predict_step": ("trainable_variables", "non_trainable_variables"),
+}
+
+
+def takes_state(step: Callable) -> bool:
+    """Whether a bound step method has the form `step(state, data)`, as Keras's JAX backend has it."""
+    parameters = [
+        p
+        for p in inspect.signature(step).parameters.values()
+        if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) and p.default is p.empty
+    ]
+    return len(parameters) == 2
+
+
+def one_step(model: Any, name: str) -> Callable[[Any], Any]:
+    """A function of a batch that runs a model's step."""
+    reference = weakref.ref(model)
+    if takes_state(getattr(model, name)):
+        return lambda data: _with_state(reference(), name, data)
+    return lambda data: getattr(reference(), name)(data)
+
+
+def _with_state(model: Any, name: str, data: Any) -> Any:
+    groups = [getattr(model, attribute) for attribute in STATE[name]]
+    state = tuple([v.value for v in group] for group in groups)
+    result, state = getattr(model, name)(state, data)
+    if name == "predict_step":
+        groups, state = groups[1:], (state,)
+    for group, values in zip(groups, state, strict=True):
+        for variable, value in zip(group, values, strict=True):
+            variable.assign(value)
+    return result
+
+
+def several_steps(step: Callable[[Any], Any]) -> Callable[[list[Any]], list[Any]]:
+    """A function of several batches that runs a step on each and gives all results."""
+    return lambda batches: [step(data) for data in batches]
+
+
+class Steps:
+    """A model's step for one batch or several at once.
+
+    Args:
+        model: the model; held weakly.
+        name: `"train_step"`, `"test_step"` or `"predict_step"`.
+        variables: the variables that it is known to use.
+    """
+
+    def __init__(self, model: Any, name: str, variables: list[Any]):
+        step = one_step(model, name)
+        self.size = model.steps_per_execution
+        self.one = self._compiled(model, name, step, variables)
+        self.several = self.one if self.size == 1 else self._compiled(model, name, several_steps(step), variables)
+
+    def _compiled(self, model: Any, name: str, step: Callable, variables: list[Any]) -> Callable:
+        backend = model.backend
+        if name != "train_step":
+            step = backend.without_gradients(step)
+        if model.run_eagerly:
+            return step
+        return backend.jit(step, variables=variables, jit_compile=model.jit_compile)
+
+    def __call__(self, batches: list[Any]) -> list[Any]:
+        """The results of the step on each batch."""
+        if len(batches) == self.size > 1:
+            return self.several(batches)
+        return [self.one(data) for data in batches]
+
+
+class StepCache(dict):
+    """Compiled steps by name; copies and pickles of a model begin without any."""
+
+    def __reduce__(self) -> tuple:
+        return StepCache, ()
+
+    def __deepcopy__(self, memo: dict) -> StepCache:
+        return StepCache()
+
+
+def unique(*groups: list[Any]) -> list[Any]:
+    """The variables of some lists, each once."""
+    return list({id(v): v for group in groups for v in group}.values())
