@@ -69,7 +69,8 @@ def test_the_reported_loss_is_the_mean_over_samples(trainable_backend):
 
 def test_hooks_come_in_order(trainable_backend):
     recorder = Recorder()
-    linear(metrics=["mae"]).fit(X, Y, batch_size=10, verbose=0, validation_data=(X, Y), callbacks=[recorder])
+    validation = dict(validation_data=(X, Y), validation_batch_size=20)
+    linear(metrics=["mae"]).fit(X, Y, batch_size=10, verbose=0, callbacks=[recorder], **validation)
     names = ("loss", "mae")
     assert recorder.seen == [
         ("on_train_begin",),

@@ -100,7 +100,7 @@ class Layer(Operation):
         tracked = self.__dict__.get("_tracked")
         if tracked is None:
             return
-        if isinstance(value, _TRACKED_TYPES):
+        if isinstance(value, _TRACKED_TYPES) or hasattr(value, "update_state"):
             tracked[name] = value
         else:
             tracked.pop(name, None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from triceras import ops
-from triceras.core import registry
+from triceras.core import masks, registry
 from triceras.losses.loss import FunctionLoss
 
 REDUCTION = "sum_over_batch_size"
@@ -35,7 +35,7 @@ def circle(
         margin: how far from perfect a pair may be without being changed.
 
     Returns:
-        Tensor of shape `(batch,)`.
+        Tensor of shape `(batch,)`, with a mask: False where there is nothing to compare with.
 
     Example:
         >>> from triceras import losses
@@ -60,7 +60,9 @@ def circle(
     positive = _log_sum_exp(-gamma * ops.stop_gradient(pull) * (cosines - (1.0 - margin)), same)
     negative = _log_sum_exp(gamma * ops.stop_gradient(push) * (cosines - margin), other)
     found = ops.logical_and(ops.any(same, axis=1), ops.any(other, axis=1))
-    return ops.where(found, ops.softplus(positive + negative), ops.zeros_like(positive))
+    values = ops.where(found, ops.softplus(positive + negative), ops.zeros_like(positive))
+    masks.set(values, found)
+    return values
 
 
 def _log_sum_exp(x: Any, where: Any) -> Any:

@@ -59,6 +59,7 @@ class Loss:
         y_pred = tree.map_structure(lambda x: backend.convert(x, self.dtype), y_pred)
         y_true = tree.map_structure(lambda x: self.convert_target(backend, x), y_true)
         values = self.call(y_true, y_pred)
+        mask = masks.get(values) if mask is None else mask
         return reduce_weighted(values, sample_weight, mask, self.reduction, self.dtype)
 
     def convert_target(self, backend: Any, x: Any) -> Any:

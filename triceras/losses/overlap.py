@@ -39,8 +39,8 @@ def tversky(y_true: Any, y_pred: Any, alpha: float = 0.5, beta: float = 0.5, axi
     Args:
         y_true: targets in [0, 1].
         y_pred: predictions in [0, 1], same shape.
-        alpha: weight of false positives.
-        beta: weight of false negatives.
+        alpha: weight of false negatives.
+        beta: weight of false positives.
         axis: axes of a region; all by default.
 
     Returns:
@@ -48,14 +48,14 @@ def tversky(y_true: Any, y_pred: Any, alpha: float = 0.5, beta: float = 0.5, axi
 
     Example:
         >>> from triceras import losses
-        >>> round(float(losses.tversky([1.0, 1.0], [1.0, 0.0], beta=1.0)), 4)
+        >>> round(float(losses.tversky([1.0, 1.0], [1.0, 0.0], alpha=1.0)), 4)
         0.5
     """
     y_true, y_pred = as_pair(y_true, y_pred)
     both = ops.sum(y_true * y_pred, axis=axis)
     extra = ops.sum((1.0 - y_true) * y_pred, axis=axis)
     missed = ops.sum(y_true * (1.0 - y_pred), axis=axis)
-    return 1.0 - both / (both + alpha * extra + beta * missed + config.epsilon())
+    return 1.0 - both / (both + alpha * missed + beta * extra + config.epsilon())
 
 
 class Dice(FunctionLoss):

@@ -7,6 +7,7 @@ where its shape is one that was asked for, or its bytes are really in the file.
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -167,7 +168,7 @@ class Group:
             if name not in self.native.attrs:
                 return None
             attribute = self.native.attrs.get_id(name)
-            if attribute.get_storage_size() > cap:
+            if math.prod(attribute.shape) * attribute.dtype.itemsize > cap:
                 raise ResourceLimit("The attribute is too long.", expected=f"at most {cap:,} bytes")
             value = self.native.attrs[name]
             if isinstance(value, (str, bytes)) and len(value) > cap:

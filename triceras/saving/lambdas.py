@@ -63,7 +63,7 @@ def decode(config: Any, safe: bool) -> Callable:
 
 
 def _parts(config: Any) -> tuple[str, Any, Any]:
-    if "value" in config:
+    if "value" in config:  # outside Lambda layers
         code, defaults, closure = config["value"]
         return code, defaults, closure
     return config["code"], config.get("defaults"), config.get("closure")

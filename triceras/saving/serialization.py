@@ -129,8 +129,7 @@ def _is_function(obj: Any) -> bool:
 
 def _function_data(function: Callable) -> dict[str, Any]:
     if lambdas.is_lambda(function):
-        parts = lambdas.encode(function)
-        return {"class_name": "__lambda__", "config": {"value": list(parts.values())}}
+        return {"class_name": "__lambda__", "config": lambdas.encode(function)}
     name = registry.get_registered_name(function)
     return {"module": "builtins", "class_name": "function", "config": name, "registered_name": "function"}
 

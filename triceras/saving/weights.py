@@ -21,6 +21,7 @@ from triceras.saving import h5
 from triceras.saving.errors import WeightsMismatch, behind
 
 MAX_DEPTH = 200
+INTERNAL = ("_stack", "_graph_layers")  # where our models keep their layers; `layers` shows them
 
 
 # --- the object tree ------------------------------------------------------------------------------------------------
@@ -100,7 +101,7 @@ def _kind(obj: Any) -> tuple[type, Any]:
 
 @functools.cache
 def _skipped(base: type, backend: Any) -> frozenset[str]:
-    names = set(dir(base))
+    names = set(dir(base)) | set(INTERNAL)
     if backend is not None:
         from triceras.core.scope import use_backend
 

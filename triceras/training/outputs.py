@@ -94,7 +94,7 @@ def for_each(given: Any, outputs: list[Output], what: str, is_leaf: Callable[[An
             return list(given.values())
         return [_of_dict(given, output, is_leaf) for output in outputs]
     found = [find(given, output.path, is_leaf) for output in outputs]
-    if MISSING not in found and _counts_agree(given, outputs):
+    if not _any_missing(found) and _counts_agree(given, outputs):
         return found
     if len(given) == len(outputs) and all(entry is None or is_leaf(entry) for entry in given):
         return list(given)
@@ -103,6 +103,10 @@ def for_each(given: Any, outputs: list[Output], what: str, is_leaf: Callable[[An
         f"names {[output.name or output.path for output in outputs]}, or a tree of the outputs' structure. "
         f"Received: {what}={given}"
     )
+
+
+def _any_missing(found: list[Any]) -> bool:
+    return any(x is MISSING for x in found)  # not `in`, which would compare tensors
 
 
 def _counts_agree(given: Any, outputs: list[Output]) -> bool:
@@ -135,7 +139,7 @@ def align(values: Any, outputs: list[Output]) -> list[Any]:
     if isinstance(values, dict):
         return [_of_dict(values, output, is_one) for output in outputs]
     found = [find(values, output.path, is_one) for output in outputs]
-    if MISSING not in found:
+    if not _any_missing(found):
         return found
     leaves = tree.flatten(values)
     if len(leaves) == len(outputs):

@@ -29,18 +29,33 @@ class Loops:
         if not isinstance(pred, self.tensor_types) or not self.is_traced(pred):
             return true_fn() if bool(pred) else false_fn()
         pred = tf.cast(tf.reshape(tf.convert_to_tensor(pred), ()), tf.bool)
+        variables = list(dict.fromkeys([*self._assigned(true_fn), *self._assigned(false_fn)]))
         made: list[Any] = []
 
         def branch(fn: Callable) -> Callable:
             def run() -> list[Any]:
-                made.append(tree.map_structure(lambda x: x if x is None else self.convert(x), fn()))
-                return [x for x in tree.flatten(made[-1]) if x is not None]
+                found = _passing(fn, variables)(self._values(variables))
+                made.append(tree.map_structure(lambda x: x if x is None else self.convert(x), found))
+                return _present(made[-1])
 
             return run
 
-        leaves = iter(tf.cond(pred, branch(true_fn), branch(false_fn)))
+        leaves = tf.cond(pred, branch(true_fn), branch(false_fn))
         tree.assert_same_structure(*made[:2])
-        return tree.map_structure(lambda x: x if x is None else next(leaves), made[0])
+        result, values = _refill(made[0], leaves)
+        _assign_all(variables, values)
+        return result
+
+    def _assigned(self, fn: Callable, *specs: Any) -> list[Any]:
+        """The Variables that `fn` assigns, as far as that must not happen for real: they travel with a loop's state."""
+        if local.state is None:
+            return []
+        with tf.__internal__.FuncGraph("trial").as_default(), StatelessScope() as scope:
+            fn(*tree.map_structure(_placeholder, specs))
+        return [variable for variable, _ in scope.updates()]
+
+    def _values(self, variables: list[Any]) -> list[Any]:
+        return [self.convert(_raw_value(variable)) for variable in variables]
 
     def while_loop(self, cond: Callable, body: Callable, loop_vars: Any, maximum_iterations: Any = None) -> Any:
         several = isinstance(loop_vars, (tuple, list))
@@ -62,26 +77,32 @@ class Loops:
 
     def _traced_while(self, cond: Callable, step: Callable, state: tuple, maximum_iterations: Any = None) -> tuple:
         """The loop over flat tensors; a dimension that the body changes is left open."""
+        variables = self._assigned(step, *tree.map_structure(self.spec, state))
+        state = (self._values(variables), *state)
+        cond, step = _passing(cond, variables), _passing(step, variables)
+
+        def run(*leaves: Any) -> list[Any]:
+            new, values = step(*tree.pack_sequence_as(state, leaves))
+            return tree.flatten((values, new))
+
         flat = tree.flatten(state)
-        after = tree.flatten(self.eval_shape(step, *tree.map_structure(self.spec, state)))
-
-        def unflatten(leaves: Any) -> tuple:
-            return tree.pack_sequence_as(state, leaves)
-
         leaves = tf.while_loop(
-            lambda *leaves: tf.reshape(tf.cast(self.convert(cond(*unflatten(leaves))), tf.bool), ()),
-            lambda *leaves: tree.flatten(step(*unflatten(leaves))),
+            lambda *leaves: tf.reshape(
+                tf.cast(self.convert(cond(*tree.pack_sequence_as(state, leaves))[0]), tf.bool), ()
+            ),
+            run,
             flat,
-            shape_invariants=_invariants(flat, after),
+            shape_invariants=_invariants(flat, self.eval_shape(run, *map(self.spec, flat))),
             maximum_iterations=maximum_iterations,
         )
-        return unflatten(leaves)
+        values, *state = tree.pack_sequence_as(state, leaves)
+        _assign_all(variables, values)
+        return tuple(state)
 
     def fori_loop(self, lower: Any, upper: Any, body_fun: Callable, init_val: Any) -> Any:
         lower, upper = self.convert(lower, "int32"), self.convert(upper, "int32")
-        return self.while_loop(lambda i, _: i < upper, lambda i, value: (i + 1, body_fun(i, value)), (lower, init_val))[
-            1
-        ]
+        state = (lower, init_val)
+        return self.while_loop(lambda i, _: i < upper, lambda i, value: (i + 1, body_fun(i, value)), state)[1]
 
     def scan(
         self, f: Callable, init: Any, xs: Any = None, length: Any = None, reverse: bool = False, unroll: Any = 1
@@ -91,7 +112,16 @@ class Loops:
         known = tf.get_static_value(count)
         if known is not None and (tf.executing_eagerly() or unroll is True or known <= unroll):
             return self._unrolled_scan(f, init, xs, int(known), reverse)
-        return self._traced_scan(f, init, xs, count, reverse)
+        variables = self._assigned(f, *tree.map_structure(_spec_or_none, (init, _row_specs(xs))))
+        passing = _passing(f, variables)
+
+        def step(carry: tuple, x: Any) -> tuple:
+            (new, out), values = passing(carry[0], carry[1], x)
+            return (values, new), out
+
+        (values, carry), outputs = self._traced_scan(step, (self._values(variables), init), xs, count, reverse)
+        _assign_all(variables, values)
+        return carry, outputs
 
     def _unrolled_scan(self, f: Callable, init: Any, xs: Any, count: int, reverse: bool) -> Any:
         rows = tree.map_structure(lambda x: x if x is None else tf.unstack(x, num=count), xs)
@@ -110,13 +140,11 @@ class Loops:
         arrays = [tf.TensorArray(s.dtype, size=count, element_shape=s.shape) for s in out_specs]
         flat = [x for x in tree.flatten(init) if x is not None]
 
-        def refill(structure: Any, leaves: Any) -> Any:
-            rest = iter(leaves)
-            return tree.map_structure(lambda x: x if x is None else next(rest), structure)
-
         def step(i: Any, leaves: Any, arrays: Any) -> tuple:
             at = count - 1 - i if reverse else i
-            carry, out = f(refill(init, leaves), tree.map_structure(lambda x: x if x is None else tf.gather(x, at), xs))
+            carry, out = f(
+                _refill(init, leaves), tree.map_structure(lambda x: x if x is None else tf.gather(x, at), xs)
+            )
             new = [self.convert(x, self.dtype(old)) for x, old in zip(_present(carry), leaves, strict=True)]
             return i + 1, new, [a.write(at, self.convert(y)) for a, y in zip(arrays, _present(out), strict=True)]
 
@@ -129,7 +157,30 @@ class Loops:
             maximum_iterations=count if known is None else int(known),
         )
         outs = [tf.ensure_shape(a.stack(), (known, *s.shape)) for a, s in zip(arrays, out_specs, strict=True)]
-        return refill(init, leaves), refill(specs[1], outs)
+        return _refill(init, leaves), _refill(specs[1], outs)
+
+
+def _passing(fn: Callable, variables: list[Any]) -> Callable:
+    """`fn` as a function of some Variables' values too, which gives their new values beside its result."""
+
+    def run(values: list[Any], *args: Any) -> tuple[Any, list[Any]]:
+        if not variables:
+            return fn(*args), []
+        with StatelessScope(zip(variables, values, strict=True)) as scope:
+            return fn(*args), [scope.lookup(variable) for variable in variables]
+
+    return run
+
+
+def _assign_all(variables: list[Any], values: list[Any]) -> None:
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)
+
+
+def _refill(structure: Any, leaves: Any) -> Any:
+    """A tree with tensors in the places of what isn't None."""
+    rest = iter(leaves)
+    return tree.map_structure(lambda x: x if x is None else next(rest), structure)
 
 
 def _invariants(before: list[Any], after: list[Any]) -> list[tf.TensorShape]:

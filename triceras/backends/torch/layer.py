@@ -47,10 +47,11 @@ class TorchLayer(torch.nn.Module):
     def _track_native(self, name: str, value: Any) -> None:
         """Take note of an attribute: modules and parameters of torch itself are kept apart."""
         own = isinstance(value, (torch.nn.Module, torch.nn.Parameter)) and not isinstance(value, TorchLayer)
+        kept = self.__dict__.get("_native_attributes")  # there is none while the layer's class is being changed
         if own:
-            self._native_attributes[name] = value
-        elif self._native_attributes:
-            self._native_attributes.pop(name, None)
+            kept[name] = value
+        elif kept:
+            kept.pop(name, None)
 
     def _track_variable(self, name: str, variable: Any) -> None:
         """Nothing to do: torch finds it when it looks."""
@@ -103,6 +104,16 @@ class TorchLayer(torch.nn.Module):
         for _ in self.modules():
             pass
         return super().get_submodule(target)
+
+    def get_parameter(self, target: str) -> torch.nn.Parameter:
+        path, _, name = target.rpartition(".")
+        module = self.get_submodule(path)
+        return module._parameters[name] if name in module._parameters else super().get_parameter(target)
+
+    def get_buffer(self, target: str) -> torch.Tensor:
+        path, _, name = target.rpartition(".")
+        module = self.get_submodule(path)
+        return module._buffers[name] if name in module._buffers else super().get_buffer(target)
 
     def state_dict(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
         self._sync_native()

@@ -1,0 +1,1 @@
+"""Tools for testing backends: samples of every op, and the suite that a backend must pass."""
