@@ -7,14 +7,14 @@ import pickle
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch")
-
 import triceras
 from triceras import ops
 from triceras.core import dtypes, registry
 from triceras.core.spec import Spec
 from triceras.core.state import StatelessScope
 from triceras.layers import Layer
+
+torch = pytest.importorskip("torch")
 
 NUMERIC = sorted(dtypes.ALL - {"string"})
 
@@ -280,27 +280,31 @@ def test_checkpoint_replays_the_state_it_saw():
 def test_cond_in_a_graph_runs_both_and_chooses(torch_backend):
     v, w = triceras.Variable(1.0, trainable=False), triceras.Variable(10.0, trainable=False)
 
-    def step(flag):
-        def yes():
-            v.assign(5.0)
-            return w.value
+    def yes():
+        v.assign(5.0)
+        return w.value
 
-        def no():
-            w.assign(v + 1.0)
-            return v.value
+    def no():
+        w.assign(v + 1.0)
+        return v.value
 
-        with StatelessScope() as scope:
+    def step(flag, *values):
+        with StatelessScope(zip((v, w), values, strict=True)) as scope:
             result = torch_backend.cond(flag, yes, no)
         return result, scope.get_current_value(v), scope.get_current_value(w)
 
-    graph, _ = _capture(step, torch.tensor(True))
-    assert [x.item() for x in graph(torch.tensor(True))] == [10, 5, 10]
-    assert [x.item() for x in graph(torch.tensor(False))] == [1, 1, 2]
+    graph, _ = _capture(step, torch.tensor(True), v.value, w.value)
+    assert [x.item() for x in graph(torch.tensor(True), v.value, w.value)] == [10, 5, 10]
+    assert [x.item() for x in graph(torch.tensor(False), v.value, w.value)] == [1, 1, 2]
+    assert torch_backend.cond(torch.tensor(False), yes, no).item() == 1 and w.numpy() == 2
 
 
 def test_scan_keeps_structure(torch_backend):
     carry, out = torch_backend.scan(
-        lambda c, x: ((c[0] + x["a"], None), (c[0], None)), (torch.tensor(0.0), None), {"a": np.arange(1.0, 4.0)}, reverse=True
+        lambda c, x: ((c[0] + x["a"], None), (c[0], None)),
+        (torch.tensor(0.0), None),
+        {"a": np.arange(1.0, 4.0)},
+        reverse=True,
     )
     assert carry[0].item() == 6 and carry[1] is None
     assert out[0].tolist() == [5, 3, 0] and out[1] is None

@@ -20,14 +20,14 @@ def make(keras, structure):
     return keras.Model(x, outputs[structure])
 
 def targets(kind, Y, C):
-    return {"list": [Y, C], "names": {"a": Y, "b": C}, "dict": {"da": Y, "db": C}, "nested": {"p": [Y], "q": C},
+    return {"list": [Y, C], "dict": {"da": Y, "db": C}, "nested": {"p": [Y], "q": C},
             "a": Y, "b": C}[kind]
 
 CE = "categorical_crossentropy"
 CASES = [
     ("list", "list", dict(loss=["mse", CE], metrics=[["mae"], ["accuracy"]])),
     ("tuple", "list", dict(loss=["mse", CE], metrics=["mae", "accuracy"])),
-    ("list", "names", dict(loss={"a": "mse", "b": CE}, metrics={"a": ["mae"], "b": "accuracy"})),
+    ("list", "list", dict(loss={"a": "mse", "b": CE}, metrics={"a": ["mae"], "b": "accuracy"})),
     ("dict", "dict", dict(loss={"da": "mse", "db": CE}, metrics={"da": ["mae"], "db": "accuracy"},
                           loss_weights={"da": 1.0, "db": 0.5}, weighted_metrics={"db": ["acc"]})),
     ("list", "list", dict(loss="mse", metrics=["mae", "mse"])),
@@ -96,6 +96,15 @@ def test_what_does_not_fit_the_outputs_is_refused(backend, structure, arguments,
     y = [Y, ONE_HOT] if structure is list else {"a": Y, "b": ONE_HOT}
     with pytest.raises(ValueError, match=text):
         model.evaluate(X, y, verbose=0)
+
+
+def test_targets_may_go_by_the_outputs_names(backend):
+    model = two_outputs()
+    model.compile(loss=["mse", "categorical_crossentropy"], metrics={"b": "accuracy"})
+    expected = model.evaluate(X, [Y, ONE_HOT], sample_weight=[Y[:, 0], Y[:, 0] * 2], verbose=0)
+    weights = {"b": Y[:, 0] * 2, "a": Y[:, 0]}
+    found = model.evaluate(X, {"b": ONE_HOT, "a": Y}, sample_weight=weights, verbose=0)
+    assert found == pytest.approx(expected, rel=1e-5)
 
 
 def test_targets_must_fit_the_outputs(backend):

@@ -19,8 +19,8 @@ class Recorder(callbacks.Callback):
 for _hook in dir(callbacks.Callback):
     if _hook.startswith("on_") and _hook not in ("on_batch_begin", "on_batch_end"):
 
-        def _note(self, *args, _hook=_hook, logs=None):
-            self.seen.append((_hook, *[a for a in args if isinstance(a, int)], *sorted(logs or {})))
+        def _note(self, first=None, logs=None, _hook=_hook):
+            self.seen.append((_hook, *([first] if isinstance(first, int) else []), *sorted(logs or first or {})))
 
         setattr(Recorder, _hook, _note)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import functools
 from typing import Any
 
@@ -27,6 +28,16 @@ def unbound_class(cls: type) -> type:
     return cls.__dict__.get("_unbound", cls)
 
 
+class LayerType(abc.ABCMeta):
+    """The class of layer classes: the class of a layer that lives elsewhere makes layers on the current backend, too."""
+
+    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+        plain = unbound_class(cls)
+        self = plain.__new__(plain, *args, **kwargs)
+        self.__init__(*args, **kwargs)
+        return self
+
+
 def create(cls: type, backend: Any) -> Any:
     """An empty instance on a backend, with the mixin's own state set up so that attributes may come in any order."""
     cls = bound_class(unbound_class(cls), backend.layer_mixin)
@@ -42,7 +53,7 @@ def rebind(layer: Any, backend: Any) -> None:
     if layer.backend.layer_mixin is not None:
         layer._drop_native()
     layer.__dict__["backend"] = backend
-    layer.__class__ = bound_class(unbound_class(type(layer)), backend.layer_mixin)
+    object.__setattr__(layer, "__class__", bound_class(unbound_class(type(layer)), backend.layer_mixin))
     if backend.layer_mixin is not None:
         layer._init_native()
         track_natively(layer)

@@ -20,7 +20,7 @@ from triceras.layers.call import CallContext, by_name, convert_inputs, explain, 
 from triceras.layers.input_spec import check_inputs
 
 
-class Layer(Operation):
+class Layer(Operation, metaclass=binding.LayerType):
     """A callable with weights that are made at its first call, when the input's shape is known.
 
     A subclass makes its weights in `build(input_shape)` with `add_weight` and computes in `call(inputs)`, with

@@ -164,9 +164,10 @@ def precision_recall(hits: Any, alarms: Any, rejected: Any, missed: Any) -> tupl
 
 
 def precision_recall_gain(hits: Any, alarms: Any, rejected: Any, missed: Any) -> tuple[Any, Any]:
-    """Recall gain and precision gain."""
+    """Recall gain, from 0 up, and precision gain."""
     odds = ops.divide_no_nan(hits + missed, alarms + rejected)
-    return 1 - odds * ops.divide_no_nan(missed, hits), 1 - odds * ops.divide_no_nan(alarms, hits)
+    recall = ops.where(hits > 0, 1 - odds * ops.divide_no_nan(missed, hits), ops.zeros_like(hits))
+    return ops.maximum(recall, 0), 1 - odds * ops.divide_no_nan(alarms, hits)
 
 
 CURVES: dict[str, Callable] = {"PR": precision_recall, "ROC": roc, "PRGAIN": precision_recall_gain}

@@ -58,7 +58,8 @@ def transposed(
         extra = stride if padding == "same" else max(reach, stride)
         return None if size is None else (size - 1) * stride + extra, crop // 2
     pad = reach // 2 if padding == "same" else 0
-    return None if size is None else (size - 1) * stride + reach - 2 * pad + output_padding, pad
+    cut = max(2 * pad - output_padding, 0) // 2
+    return None if size is None else (size - 1) * stride + reach - 2 * pad + output_padding, cut
 
 
 def spatial(shape: Any, data_format: str) -> tuple:

@@ -139,7 +139,7 @@ def align(values: Any, outputs: list[Output]) -> list[Any]:
     if isinstance(values, dict):
         return [_of_dict(values, output, is_one) for output in outputs]
     found = [find(values, output.path, is_one) for output in outputs]
-    if not _any_missing(found):
+    if not _any_missing(found) and _counts_agree(values, outputs):
         return found
     leaves = tree.flatten(values)
     if len(leaves) == len(outputs):

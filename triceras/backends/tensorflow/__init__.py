@@ -1,5 +1,7 @@
 """The TensorFlow backend: eager tensors, `tf.function` and `tf.GradientTape`. Never touches `tf.keras`."""
 
+import tensorflow as tf
+
 from triceras.backends.tensorflow import array, linalg, logic, math, nn, random, reduce
 from triceras.backends.tensorflow.tensor import Tensors
 from triceras.backends.tensorflow.transforms import Transforms
@@ -11,4 +13,5 @@ class TensorflowBackend(Tensors, Variables, Transforms, Backend):
     """TensorFlow behind the common interface."""
 
     name = "tensorflow"
+    argument_errors = (tf.errors.InvalidArgumentError, tf.errors.NotFoundError, tf.errors.UnimplementedError)
     modules = (math, logic, array, reduce, linalg, nn, random)

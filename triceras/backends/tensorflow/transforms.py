@@ -1,6 +1,6 @@
 """`jit` is `tf.function`, gradients are `tf.GradientTape`s, and loops are TensorFlow's where a graph is traced.
 
-AutoGraph is off everywhere: it rewrites the source of whatever a traced function calls, so that code runs which nobody
+AutoGraph is off everywhere, as in Keras 3 (whose models raise at a Python `if` on a tensor, too): it rewrites the source of whatever a traced function calls, so that code runs which nobody
 wrote. A branch on a tensor is `ops.cond` or `ops.where`, as on every other backend.
 """
 
@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from triceras.backends.tensorflow.tensor import COMPOSITES, fill, split
+from triceras.backends.tensorflow.variable import raw_value
 from triceras.core import tree
 from triceras.core.dtypes import standardize_dtype
 from triceras.core.scope import local, setting
@@ -55,7 +56,7 @@ class Loops:
         return [variable for variable, _ in scope.updates()]
 
     def _values(self, variables: list[Any]) -> list[Any]:
-        return [self.convert(_raw_value(variable)) for variable in variables]
+        return [self.convert(raw_value(variable)) for variable in variables]
 
     def while_loop(self, cond: Callable, body: Callable, loop_vars: Any, maximum_iterations: Any = None) -> Any:
         several = isinstance(loop_vars, (tuple, list))
@@ -236,7 +237,7 @@ class Transforms(Loops):
             if variables is None:
                 sources, args = self._differentiable(args, argnums)
             else:
-                sources = tree.map_structure(_raw_value, variables)
+                sources = tree.map_structure(raw_value, variables)
             leaves = tree.flatten(sources)
             with tf.GradientTape(watch_accessed_variables=False) as tape:
                 tape.watch(leaves)
@@ -339,11 +340,6 @@ class Transforms(Loops):
 
 def _placeholder(spec: Any) -> Any:
     return tf.compat.v1.placeholder(standardize_dtype(spec.dtype), spec.shape) if isinstance(spec, Spec) else spec
-
-
-def _raw_value(variable: Any) -> Any:
-    """What a Variable holds in its own dtype: a `tf.Variable`, or a tensor inside a StatelessScope."""
-    return variable.native if local.state is None else local.state.lookup(variable)
 
 
 def _values_around() -> dict[Any, Any]:

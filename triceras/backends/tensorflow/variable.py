@@ -6,6 +6,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from triceras.core.scope import local
+
 # What GradientTape, `tf.function` and assignments ask a resource variable for.
 PROTOCOL = frozenset(
     (
@@ -44,8 +46,12 @@ class Variables:
         return native
 
     def protocol(self, variable: Any, name: str) -> Any:
-        if name not in PROTOCOL or not isinstance(variable.value, tf.Variable):
+        native = raw_value(variable) if name in PROTOCOL else None
+        if not isinstance(native, tf.Variable):
             raise AttributeError(name)
-        if name == "_should_act_as_resource_variable":
-            return True
-        return getattr(variable.value, name)
+        return name == "_should_act_as_resource_variable" or getattr(native, name)
+
+
+def raw_value(variable: Any) -> Any:
+    """What a Variable holds in its own dtype: a `tf.Variable`, or a tensor inside a StatelessScope."""
+    return variable.native if local.state is None else local.state.lookup(variable)

@@ -169,7 +169,8 @@ def pad(x, pad_width, mode="constant", constant_values=None):
     if mode == "constant":
         flat = [n for pair in reversed(pad_width) for n in pair]
         if isinstance(constant_values, torch.Tensor):
-            return torch.where(F.pad(torch.ones_like(x, dtype=torch.bool), flat), F.pad(x, flat), constant_values.to(x.dtype))
+            inside = F.pad(torch.ones_like(x, dtype=torch.bool), flat)
+            return torch.where(inside, F.pad(x, flat), constant_values.to(x.dtype))
         return F.pad(x, flat, value=constant_values)
     for axis, (before, after) in enumerate(pad_width):
         if before or after:
@@ -189,7 +190,7 @@ def _wrapped(indices, size):
 def get_item(x, key):
     key = key if isinstance(key, tuple) else (key,)
     parts, axis = [], 0
-    taken = builtins.sum(1 if not hasattr(k, "dtype") or str(k.dtype)[-4:] != "bool" else k.ndim for k in key if _takes(k))
+    taken = builtins.sum(map(_takes, key))
     for k in key:
         if k is Ellipsis:
             axis += x.ndim - taken
@@ -197,17 +198,20 @@ def get_item(x, key):
             x, k = _backwards(x, axis, k)
         elif isinstance(k, (list, np.ndarray, np.generic)):
             k = torch.as_tensor(np.asarray(k), device=x.device)
+        count = _takes(k)
         if isinstance(k, torch.Tensor) and k.ndim == 0 and k.dtype is not torch.bool:
             # torch would read the number; this way it stays in the graph.
             x, k = x.index_select(axis, _wrapped(k, x.shape[axis]).reshape(1)), 0
         parts.append(k)
-        axis += (k.ndim if isinstance(k, torch.Tensor) and k.dtype is torch.bool else 1) if _takes(k) else 0
+        axis += count
     return x[tuple(parts)]
 
 
 def _takes(k):
-    """Whether a part of an index uses up an axis."""
-    return k is not None and k is not Ellipsis
+    """How many axes a part of an index uses up."""
+    if k is None or k is Ellipsis:
+        return 0
+    return np.ndim(k) if str(getattr(k, "dtype", "")).endswith("bool") else 1
 
 
 def _backwards(x, axis, part):

@@ -20,7 +20,7 @@ _STATE = frozenset(torch.nn.Module().__dict__) | {"_native_attributes", "_shown"
 class TorchLayer(torch.nn.Module):
     """Inherited by layers on torch, beside their own class. Never made alone.
 
-    `train()` and `eval()` set what `training` is where a call doesn't say; before either, each call's own default holds.
+    `train()` and `eval()` set what `training` is where a call doesn't say; before either, the call's own default holds.
     """
 
     def __init_subclass__(cls, **kwargs: Any):
@@ -28,7 +28,7 @@ class TorchLayer(torch.nn.Module):
         cls._plain_call = plain = cls.__call__
         cls.__call__ = _with_hooks(plain)
 
-    # --- the contract with `layers.binding` ----------------------------------------------------------------------------
+    # --- the contract with `layers.binding` --------------------------------------------------------------------------
 
     def _init_native(self) -> None:
         """Set up the module's own state; calls no `__init__` of a layer."""
@@ -86,7 +86,7 @@ class TorchLayer(torch.nn.Module):
         attributes = {id(value): name for name, value in self._tracked.items()}
         return [(_key(v, attributes.get(id(v))), v) for v in self._variables_of_its_own()]
 
-    # --- where torch looks ---------------------------------------------------------------------------------------------
+    # --- where torch looks -------------------------------------------------------------------------------------------
 
     def named_modules(self, *args: Any, **kwargs: Any) -> Iterator:
         self._sync_native()

@@ -4,7 +4,8 @@ import torch
 
 equal, not_equal = torch.eq, torch.ne
 less, less_equal, greater, greater_equal = torch.lt, torch.le, torch.gt, torch.ge
-logical_and, logical_or, logical_not, logical_xor = torch.logical_and, torch.logical_or, torch.logical_not, torch.logical_xor
+logical_and, logical_or, logical_xor = torch.logical_and, torch.logical_or, torch.logical_xor
+logical_not = torch.logical_not
 isreal = torch.isreal
 
 

@@ -20,7 +20,8 @@ floor, ceil = torch.floor, torch.ceil
 isnan, isinf, isfinite = torch.isnan, torch.isinf, torch.isfinite
 nan_to_num = torch.nan_to_num
 real = torch.real
-bitwise_and, bitwise_or, bitwise_xor, bitwise_not = torch.bitwise_and, torch.bitwise_or, torch.bitwise_xor, torch.bitwise_not
+bitwise_and, bitwise_or, bitwise_xor = torch.bitwise_and, torch.bitwise_or, torch.bitwise_xor
+bitwise_not = torch.bitwise_not
 left_shift, right_shift = torch.bitwise_left_shift, torch.bitwise_right_shift
 
 

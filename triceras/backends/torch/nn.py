@@ -183,9 +183,8 @@ def dot_product_attention(
     attn_logits_soft_cap=None,
 ):
     if attn_logits_soft_cap is not None or gradient_depth() > 1:  # the fused kernels have no second derivative
-        return _defined(
-            "dot_product_attention", query, key, value, bias, mask, scale, is_causal, flash_attention, attn_logits_soft_cap
-        )
+        rest = (bias, mask, scale, is_causal, flash_attention, attn_logits_soft_cap)
+        return _defined("dot_product_attention", query, key, value, *rest)
     if is_causal and (mask is not None or bias is not None):
         causal = torch.ones(query.shape[1], key.shape[1], dtype=torch.bool, device=query.device).tril()
         mask, is_causal = causal if mask is None else mask & causal, False

@@ -50,7 +50,7 @@ def to_torch(dtype: str | None) -> torch.dtype | None:
     try:
         return None if dtype is None else TORCH[dtype]
     except KeyError:
-        raise TypeError(f"The torch backend has no tensors of dtype {dtype!r}: keep such data in NumPy arrays.") from None
+        raise TypeError(f"torch has no tensors of dtype {dtype!r}: keep such data in NumPy arrays.") from None
 
 
 class _Place:
@@ -175,13 +175,11 @@ def _scalar(x: Any, kind: type, dtype: str | None) -> torch.Tensor:
 
 def _settle(x: torch.Tensor, dtype: str | None) -> torch.Tensor:
     """A tensor in the wanted dtype, on the default device if that is an accelerator and the tensor isn't on one."""
-    target = to_torch(dtype) if dtype is not None else TORCH.get(NAMES.get(x.dtype) or dtypes.standardize_dtype(x.dtype))
+    target = to_torch(dtype or NAMES.get(x.dtype) or dtypes.standardize_dtype(x.dtype))
     device = default_device()
-    if device is not None and (x.device.type != "cpu" and _device.chosen is None):
-        device = None
-    if device is not None and device != x.device:
+    if device is not None and device != x.device and (x.device.type == "cpu" or _device.chosen is not None):
         x = x.to(device)
-    if target is not None and target is not x.dtype:
+    if target is not x.dtype:
         x = x.real if x.is_complex() and not target.is_complex and target is not torch.bool else x
         x = x.to(target)
     return x
@@ -191,7 +189,7 @@ def _of_array(x: np.ndarray) -> torch.Tensor:
     """A tensor of an array, in its memory where torch can."""
     kind = x.dtype.name
     if x.dtype.kind in "OSUMm":
-        raise TypeError(f"Can't make a torch tensor of an array of dtype {x.dtype}: torch has no strings and no objects.")
+        raise TypeError(f"Can't make a torch tensor of an array of {x.dtype}: torch has no strings and no objects.")
     if kind in WIDER:
         return torch.from_numpy(x.astype(WIDER[kind]))
     if not x.flags.writeable or not x.dtype.isnative or any(s < 0 for s in x.strides):

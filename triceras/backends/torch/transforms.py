@@ -95,9 +95,11 @@ class Transforms:
         mapped = torch.func.vmap(body, in_dims=in_axes, out_dims=out_axes, randomness="different")
         return lambda *args: mapped(*tree.map_structure(self.convert, args))
 
-    # --- loops and branches --------------------------------------------------------------------------------------------
+    # --- loops and branches ------------------------------------------------------------------------------------------
 
-    def scan(self, f: Callable, init: Any, xs: Any = None, length: Any = None, reverse: bool = False, unroll: Any = 1) -> Any:
+    def scan(
+        self, f: Callable, init: Any, xs: Any = None, length: Any = None, reverse: bool = False, unroll: Any = 1
+    ) -> Any:
         carry = tree.map_structure(self._convert_leaf, init)
         leaves = [None if x is None else self.convert(x).unbind(0) for x in tree.flatten(xs)]
         sizes = {len(x) for x in leaves if x is not None} | (set() if length is None else {int(length)})
@@ -151,10 +153,8 @@ class Transforms:
             no = false_fn()
         assigned = {id(v): v for scope in scopes for v, _ in scope.updates()}
         for variable in assigned.values():
-            values = [scope.get_current_value(variable) for scope in scopes]
-            before = None if None not in (values[0], values[1]) else variable.value
-            a, b = (before if v is None else v for v in values)
-            variable.assign(torch.where(pred, a, b))
+            values = (scope.get_current_value(variable) for scope in scopes)
+            variable.assign(torch.where(pred, *(_current(variable) if v is None else v for v in values)))
 
         def choose(a: Any, b: Any) -> Any:
             return a if a is None or a is b else torch.where(pred, self.convert(a), self.convert(b))
@@ -225,7 +225,7 @@ def _leaf(value: torch.Tensor, nested: bool) -> torch.Tensor:
 def _gradients(value: Any, leaves: list[torch.Tensor], nested: bool) -> list[torch.Tensor]:
     if not isinstance(value, torch.Tensor) or value.numel() != 1:
         got = f"shape {tuple(value.shape)}" if isinstance(value, torch.Tensor) else f"a {type(value).__name__}"
-        raise ValueError(f"value_and_grad: the function must return a scalar tensor (first, with has_aux=True); got {got}.")
+        raise ValueError(f"value_and_grad: the function must return a scalar (first, with has_aux=True); got {got}.")
     if not leaves or not value.requires_grad:
         return [torch.zeros_like(leaf) for leaf in leaves]
     found = torch.autograd.grad(value.reshape(()), leaves, allow_unused=True, create_graph=nested)
