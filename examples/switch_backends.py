@@ -19,6 +19,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 import triceras as keras
@@ -47,7 +48,7 @@ def add_arguments(parser):
 def run(options):
     trainers = installed_trainers()
     if not trainers:
-        console.print('No backend that can train is installed. Install one: pip install "triceras[jax]"')
+        console.print("No backend that can train is installed.")
         return 1
     options.output.mkdir(parents=True, exist_ok=True)
     keras.utils.set_random_seed(options.seed)
@@ -70,9 +71,8 @@ def installed_trainers():
     """Those of JAX, PyTorch and TensorFlow that are here; says which are not."""
     missing = [name for name in TRAINERS if name not in registry.installed()]
     for name in missing:
-        console.print(
-            f'[yellow]{name} is not installed, so this run goes without it:[/] pip install "triceras[{name}]"'
-        )
+        command = escape(f'pip install "triceras[{name}]"')
+        console.print(f"[yellow]{name} is not installed, so this run goes without it:[/] {command}", soft_wrap=True)
     return [name for name in TRAINERS if name not in missing]
 
 
@@ -126,13 +126,14 @@ def load_and_predict(name, path, test):
 
 
 def show_training(legs):
-    table = Table("backend", "epochs", "loss", "accuracy", "seconds an epoch", "the first, with compiling")
+    table = Table("backend", "epochs", "loss", "accuracy", "seconds an epoch")
     start = 1
     for leg in legs:
         last = start + len(leg["loss"]) - 1
         arrow = f"{leg['loss'][0]:.4f} → {leg['loss'][-1]:.4f}"
         warm = statistics.median(leg["seconds"][1:] or leg["seconds"])
-        row = f"{start}–{last}", arrow, f"{leg['accuracy'][-1]:.4f}", f"{warm:.2f}", f"{leg['seconds'][0]:.2f}"
+        seconds = f"{warm:.2f} (first {leg['seconds'][0]:.2f})"
+        row = f"{start}–{last}", arrow, f"{leg['accuracy'][-1]:.4f}", seconds
         table.add_row(leg["backend"], *row)
         start = last + 1
     console.print(table)
@@ -167,7 +168,7 @@ def draw_curve(legs, path):
     epoch, joint = 0, []
     for leg in legs:
         points = [*joint, *((epoch + i, loss) for i, loss in enumerate(leg["loss"], 1))]
-        axes.plot(*zip(*points, strict=True), marker="o", label=leg["backend"])
+        axes.plot(*zip(*points, strict=True), marker="o", markevery=slice(len(joint), None), label=leg["backend"])
         epoch, joint = points[-1][0], points[-1:]
     axes.legend()
     figure.savefig(path, dpi=120)

@@ -34,7 +34,7 @@ def names():
             yield name
 
 
-@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("name", list(names()))
 def test_matches_keras(name):
     assert check_api.check(name, API[name]) is None
 

@@ -76,8 +76,8 @@ def test_long_files_are_found(tmp_path):
 
 
 def test_long_functions_are_found_without_counting_their_docstrings(tmp_path):
-    good = 'def f():\n    """' + "\n" * 40 + '"""\n' + "    x = 1\n" * 49
-    bad = "def g():\n" + "    x = 1\n" * 50
+    good = "def f(\n    x,\n):\n" + '    """' + "\n" * 40 + '"""\n' + "    x = 1\n" * 50
+    bad = "def g():\n" + "    x = 1\n" * 51
     root = write(tmp_path, triceras__core__tree=good, triceras__core__spec=bad)
     assert checks.function_lengths(root) == ["triceras/core/spec.py:1: g has 51 lines, at most 50"]
 

@@ -19,7 +19,7 @@ MODULES = [
 
 
 @pytest.mark.parametrize("name", MODULES)
-def test_examples_in_docstrings(name, monkeypatch, tmp_path):
+def test_examples_in_docstrings(name, trainable_backend, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     module = importlib.import_module(name)
     names = {"keras": triceras, "triceras": triceras, "np": np}

@@ -199,6 +199,19 @@ def test_value_and_grad_by_arguments():
     assert grads[1].tolist() == [1, 2]
 
 
+def test_results_keep_their_values_when_variables_are_assigned():
+    w, state = triceras.Variable([1.0, 2.0]), triceras.Variable([3.0], trainable=False)
+
+    def loss():
+        return ops.sum(w * state), (w.value, ops.reshape(w, (2, 1)), state.value)
+
+    (_, aux), _ = triceras.value_and_grad(loss, [w], has_aux=True)()
+    jitted = triceras.jit(lambda: (state.value, ops.reshape(state, (1, 1))))()
+    w.assign([0.0, 0.0])
+    state.assign([0.0])
+    assert [x.tolist() for x in (*aux, *jitted)] == [[1, 2], [[1], [2]], [3], [3], [[3]]]
+
+
 def test_second_derivatives():
     w = triceras.Variable(3.0)
     slope = triceras.grad(lambda: w * w * w, [w])

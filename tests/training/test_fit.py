@@ -20,7 +20,7 @@ for _hook in dir(callbacks.Callback):
     if _hook.startswith("on_") and _hook not in ("on_batch_begin", "on_batch_end"):
 
         def _note(self, first=None, logs=None, _hook=_hook):
-            self.seen.append((_hook, *([first] if isinstance(first, int) else []), *sorted(logs or first or {})))
+            self.seen.append((_hook, first, *sorted(logs or {})) if isinstance(first, int) else (_hook, *sorted(first or {})))
 
         setattr(Recorder, _hook, _note)
 

@@ -128,9 +128,7 @@ class MultiHeadAttention(Layer):
             (self.value_dense, value_shape),
             (self.output_dense, projected),
         ):
-            with layer._naming():
-                layer._path = f"{self.path}/{layer.name}"
-                layer.build(shape)
+            layer.build_from_config({"input_shape": shape})
         self._inverse_sqrt_key_dim = 1.0 / math.sqrt(self._key_dim)
         self.built = True
 

@@ -387,6 +387,8 @@ class Layer(Operation, metaclass=binding.LayerType):
         given = kwargs.get("training")
         training = given if given is not None else call.training
         if training is None:
+            training = self.__dict__.get("training")  # set by `train()` and `eval()` of a torch module
+        if training is None:
             training = signature.default_training
         if has_symbolic(args, kwargs):
             return self._call_symbolic(call, signature, args, kwargs)

@@ -73,8 +73,7 @@ class SpatialDropout(Dropout):
 
     def get_config(self) -> dict[str, Any]:
         config = super().get_config()
-        del config["noise_shape"]
-        return config
+        return {name: config[name] for name in ("rate", "seed", "name", "dtype")}  # Keras takes no more than these
 
 
 class SpatialDropout1D(SpatialDropout):

@@ -271,6 +271,8 @@ from triceras.ops.reduce import (
     var,
 )
 
+from triceras.core import abstract  # noqa: F401, I001 - makes ops work on specs; it needs the op table
+
 __all__ = [
     "abs",
     "absolute",

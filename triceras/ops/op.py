@@ -291,7 +291,7 @@ def explained(op: Op, error: Exception, bound: dict[str, Any], backend: Any = No
     within come back as they are.
     """
     about_arguments = type(error) in _ARGUMENT_ERRORS or isinstance(error, getattr(backend, "argument_errors", ()))
-    if not about_arguments or hasattr(error, "op"):
+    if not about_arguments or hasattr(error, "explained_op"):
         return error
     if backend is not None:
         try:
@@ -302,7 +302,7 @@ def explained(op: Op, error: Exception, bound: dict[str, Any], backend: Any = No
             pass
     given = ", ".join(f"{name}={_brief(value)}" for name, value in bound.items())
     new = (TypeError if isinstance(error, TypeError) else ValueError)(f"ops.{op.name}({given}): {error}")
-    new.op = op
+    new.explained_op = op
     return new
 
 

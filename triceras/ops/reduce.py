@@ -13,7 +13,6 @@ from triceras.ops.op import composite, primitive
 from triceras.ops.rules import (
     Rule,
     all_axes,
-    along,
     float_,
     index,
     normalize_axes,
@@ -266,14 +265,21 @@ def _diff_shape(a: Any, n: int, axis: int) -> Any:
 # --- order ------------------------------------------------------------------------------------------------------------
 
 
-@primitive(along(index))
+def _ordered(x: Any, axis: int | None) -> Any:
+    return (size_of(x.shape),) if axis is None else x.shape
+
+
+@primitive(Rule(_ordered, index, ("x",), one_axis))
 def argsort(x: Any, axis: int | None = -1) -> Any:
-    """The indices that put `x` into ascending order along an axis, equal elements in their order. int32."""
+    """The indices that put `x` into ascending order along an axis, equal elements in their order. int32.
+
+    With `axis=None` the flattened tensor is put into order.
+    """
 
 
-@composite(along(same))
+@composite(Rule(_ordered, same, ("x",), one_axis))
 def sort(x: Any, axis: int | None = -1) -> Any:
-    """The elements in ascending order along an axis.
+    """The elements in ascending order along an axis; None flattens first.
 
     Example:
         >>> from triceras import ops
@@ -466,7 +472,7 @@ def bincount(x: Any, weights: Any = None, minlength: int = 0, sparse: bool = Fal
     if sparse:
         raise ValueError("argument sparse=True is not supported; accepted: False.")
     length = minlength
-    if not registry.backend_of(x).is_traced(x):
+    if not registry.current().is_traced(x):
         length = int(ops.convert_to_numpy(ops.maximum(max(x, initial=-1) + 1, minlength)))
     counted = ops.one_hot(x, length, dtype="int32" if weights is None else dtypes.standardize_dtype(weights.dtype))
     if weights is not None:

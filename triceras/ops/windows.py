@@ -28,13 +28,13 @@ def same_padding(size: int, window: int, stride: int, dilation: int = 1) -> tupl
     return total // 2, total - total // 2
 
 
-def windowed(size: int | None, window: int, stride: int, padding: str, dilation: int = 1) -> int | None:
+def windowed(size: int | None, window: int | None, stride: int, padding: str, dilation: int = 1) -> int | None:
     """The size of an axis after a convolution or pool.
 
     Raises:
         ValueError: the window doesn't fit in.
     """
-    if size is None:
+    if size is None or window is None:
         return None
     if padding == "same":
         return -(-size // stride)
@@ -45,13 +45,15 @@ def windowed(size: int | None, window: int, stride: int, padding: str, dilation:
 
 
 def transposed(
-    size: int | None, window: int, stride: int, padding: str, output_padding: int | None, dilation: int = 1
+    size: int | None, window: int | None, stride: int, padding: str, output_padding: int | None, dilation: int = 1
 ) -> tuple[int | None, int]:
     """The size of an axis after a transposed convolution, and how much of the full result is cut off before it.
 
     The full result, in which every input element adds a whole window, has `(size - 1) * stride + reach` elements.
     What is cut or missing at the end follows from the two numbers.
     """
+    if window is None:
+        return None, 0
     reach = (window - 1) * dilation + 1
     if output_padding is None:
         crop = max(reach - stride, 0) if padding == "same" else 0

@@ -83,7 +83,6 @@ class LossScaleOptimizer(Optimizer):
         return self.add_variable((), lambda shape, dtype: self.initial_scale, "float32", name="dynamic_scale")
 
     def _apply(self, grads: list[Any], variables: list[Variable]) -> None:
-        self._iterations.assign_add(1)
         scale = self.dynamic_scale.value
         finite = self.check_finite(grads)
         only_where(finite, lambda: self._accept([g / ops.cast(scale, g.dtype) for g in grads], variables))

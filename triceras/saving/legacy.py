@@ -323,7 +323,19 @@ def _write_names(group: Any, attribute: str, names: list[str]) -> None:
 def _write_training(file: Any, model: Any) -> None:
     config = model.get_compile_config() or {}
     training = {key: config.get(key) for key in TRAINING_KEYS}
+    training["loss"] = _full_names(training["loss"])
     training["optimizer_config"] = config.get("optimizer")
     file.attrs["training_config"] = text.dump(training)
     variables = [(f"{model.optimizer.name}/{v.name}", v.numpy()) for v in model.optimizer.variables]
     _write_variables(file.create_group("optimizer_weights"), variables)
+
+
+def _full_names(loss: Any) -> Any:
+    """`"mse"` as `"mean_squared_error"`: Keras takes the short names for metrics when it reads them back."""
+    from triceras import losses
+
+    if isinstance(loss, dict):
+        return loss if "class_name" in loss else {key: _full_names(value) for key, value in loss.items()}
+    if isinstance(loss, list):
+        return [_full_names(value) for value in loss]
+    return getattr(losses.get(loss), "__name__", loss) if isinstance(loss, str) else loss

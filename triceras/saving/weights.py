@@ -27,13 +27,13 @@ INTERNAL = ("_stack", "_graph_layers")  # where our models keep their layers; `l
 # --- the object tree ------------------------------------------------------------------------------------------------
 def walk(root: Any) -> Iterator[tuple[str, Any]]:
     """Every object of a model that holds values, with its path; the model itself first, with path `""`."""
-    yield from _walk_object(root, "", set(), 0)
+    yield from _walk_object(root, "", {}, 0)
 
 
-def _walk_object(obj: Any, path: str, visited: set[int], depth: int) -> Iterator[tuple[str, Any]]:
+def _walk_object(obj: Any, path: str, visited: dict[int, Any], depth: int) -> Iterator[tuple[str, Any]]:
     if depth > MAX_DEPTH:
         raise RecursionError(f"Objects nest deeper than {MAX_DEPTH} at {path[:200]}.")
-    visited.add(id(obj))
+    visited[id(obj)] = obj  # kept alive: a property may make a fresh list, whose id another would get
     yield path, obj
     if isinstance(obj, SeedGenerator):
         return
@@ -41,7 +41,7 @@ def _walk_object(obj: Any, path: str, visited: set[int], depth: int) -> Iterator
         yield from _walk_child(child, f"{path}/{name}" if path else name, visited, depth + 1)
 
 
-def _walk_child(child: Any, path: str, visited: set[int], depth: int) -> Iterator[tuple[str, Any]]:
+def _walk_child(child: Any, path: str, visited: dict[int, Any], depth: int) -> Iterator[tuple[str, Any]]:
     if id(child) in visited:
         return
     if holds_values(child):
@@ -50,9 +50,9 @@ def _walk_child(child: Any, path: str, visited: set[int], depth: int) -> Iterato
         yield from _walk_container(child, path, visited, depth)
 
 
-def _walk_container(container: Any, path: str, visited: set[int], depth: int) -> Iterator[tuple[str, Any]]:
+def _walk_container(container: Any, path: str, visited: dict[int, Any], depth: int) -> Iterator[tuple[str, Any]]:
     counts: collections.Counter[str] = collections.Counter()
-    visited.add(id(container))
+    visited[id(container)] = container
     for child in container.values() if isinstance(container, dict) else container:
         if holds_values(child):
             name = naming.to_snake_case(type(child).__name__)

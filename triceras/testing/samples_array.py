@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from triceras.testing import references as ref
+from triceras.testing import samples_math  # noqa: F401 - its cases come first; some get more samples here
 from triceras.testing.case import CASES, call, case, draw
 
 # --- making -----------------------------------------------------------------------------------------------------------

@@ -77,7 +77,7 @@ class CompileLoss:
             if loss is not None
         ]
         if len(self.entries) > 1:
-            self.trackers = {entry.position: metrics.Mean(name=f"{entry.name}_loss") for entry in self.entries}
+            self.trackers = {entry.position: _tracker(f"{entry.name}_loss") for entry in self.entries}
         self.built = True
 
     def _for_outputs(self, given: Any, what: str) -> list[Any]:
@@ -129,6 +129,12 @@ class CompileLoss:
             value = _weighted(value, entry.weight)
             total = value if total is None else ops.add(total, value)
         return total
+
+
+def _tracker(name: str) -> Any:
+    tracker = metrics.Mean(name=name.replace("/", "_"))  # scopes of variables don't take slashes
+    tracker.name = name
+    return tracker
 
 
 def _weighted(value: Any, weight: Any) -> Any:

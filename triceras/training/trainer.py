@@ -200,6 +200,9 @@ class Trainer:
 
         Returns:
             A scalar.
+
+        Raises:
+            ValueError: for training, where there is no loss.
         """
         from triceras import ops
 
@@ -207,6 +210,8 @@ class Trainer:
         if self._compiled is not None and self._compiled.loss is not None:
             given = self._compiled.loss(y, y_pred, sample_weight)
             terms = terms if given is None else [given, *terms]
+        if not terms and training:
+            raise ValueError("No loss to compute. Provide a `loss` argument in `compile()`.")
         if not terms:
             return ops.zeros((), config.floatx())
         total = terms[0]

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from triceras.core import dtypes, registry
+from triceras.core.scope import local
 
 # The class of real arrays comes first: `type(x) in TENSOR_TYPES` then finds them without asking the metaclass.
 TENSOR_TYPES = (type(jnp.zeros(())), jax.Array)
@@ -35,6 +36,9 @@ class Tensors:
     """Conversion, dtype and device of JAX arrays."""
 
     def convert(self, x: Any, dtype: str | None = None) -> Any:
+        kind = type(x)
+        if kind is np.ndarray or kind in _NUMBERS:
+            return _of_host(x, dtype)
         if hasattr(x, "assign"):
             x = x.value
         if isinstance(x, TENSOR_TYPES):
@@ -44,8 +48,7 @@ class Tensors:
             return self.convert(jnp.stack(self._same_dtype([self.convert(v) for v in x])), dtype)
         if owner is not None and owner is not self:
             return self.convert(_import(owner, x), dtype)
-        array = dtypes.array_of(x, dtype)
-        return jnp.asarray(array, dtype=_of_array(array))
+        return _of_host(x, dtype)
 
     def _same_dtype(self, tensors: list[Any]) -> list[Any]:
         common = dtypes.result_type(*(x.dtype for x in tensors))
@@ -84,10 +87,24 @@ class Tensors:
         return jax.__version__
 
 
-def _of_array(array: np.ndarray) -> np.dtype:
+_NUMBERS = frozenset((bool, int, float))
+
+
+def _of_host(x: Any, dtype: str | None) -> jax.Array:
+    """A tensor of numbers, lists or an array; 64 bits become 32 without a word."""
+    if type(x) in _NUMBERS and dtype is not None and local.state is None and (x or type(x) is not float):
+        return _constant(type(x), x, jax_dtype(dtype))
+    array = x if type(x) is np.ndarray and dtype is None else dtypes.array_of(x, dtype)
     if array.dtype.kind in "OUS":
         raise TypeError(f"The jax backend has no tensors of {array.dtype}: strings and objects stay NumPy arrays.")
-    return jax_dtype(array.dtype.name)
+    return jnp.asarray(array.astype(jax_dtype(array.dtype.name), copy=False))
+
+
+@functools.lru_cache(maxsize=1024)
+def _constant(kind: type, x: Any, dtype: np.dtype) -> jax.Array:
+    """A number as a tensor, kept: eager code meets the same few again and again. (Traced code rather gets a literal.)"""
+    with jax.ensure_compile_time_eval():
+        return jnp.asarray(np.asarray(x).astype(dtype))
 
 
 def _import(owner: Any, x: Any) -> Any:

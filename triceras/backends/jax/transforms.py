@@ -7,6 +7,7 @@ assigns before it is traced: it is traced at first as if nothing were, and again
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -291,7 +292,8 @@ class Program:
         self.written = [v for v in variables if id(v) in written]
         self.read = [v for v in variables if id(v) not in written]
         self.first = (jaxpr, found)
-        self.compiled = jax.jit(self.run, donate_argnums=(0,) if self.donate else ())
+        body = weakref.WeakMethod(self.run)  # a cycle would keep the Variables until the garbage collector runs
+        self.compiled = jax.jit(lambda *values: body()(*values), donate_argnums=(0,) if self.donate else ())
 
     def run(self, written: list[Any], read: list[Any], dynamic: list[Any]) -> tuple[Packed, list[Any]]:
         """What JAX compiles; the trace that `prepare` made serves the first time."""

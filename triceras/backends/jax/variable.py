@@ -8,6 +8,10 @@ import jax
 import jax.numpy as jnp
 
 from triceras.backends.jax.tensor import jax_dtype
+from triceras.core.variable import Variable
+
+# JAX's compiled functions take pytrees, not what has `__jax_array__`: a Variable among their arguments is its tensor.
+jax.tree_util.register_pytree_node(Variable, lambda v: ((v.value,), None), lambda _, leaves: leaves[0])
 
 
 class Variables:

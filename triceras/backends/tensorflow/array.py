@@ -188,7 +188,7 @@ def _gather_at(x: tf.Tensor, keys: list[Any]) -> tf.Tensor:
 
 
 def _from_start(indices: tf.Tensor, size: Any) -> tf.Tensor:
-    """Indices that count from the end as such that count from the start, in a dtype that TensorFlow takes as indices."""
+    """Indices that count from the end as such that count from the start, in a dtype that is taken as indices."""
     if indices.dtype not in (tf.int32, tf.int64):
         indices = tf.cast(indices, tf.int64 if indices.dtype in (tf.uint32, tf.uint64) else tf.int32)
     return tf.where(indices < 0, indices + tf.cast(size, indices.dtype), indices)

@@ -1,7 +1,8 @@
 """`jit` is `tf.function`, gradients are `tf.GradientTape`s, and loops are TensorFlow's where a graph is traced.
 
-AutoGraph is off everywhere, as in Keras 3 (whose models raise at a Python `if` on a tensor, too): it rewrites the source of whatever a traced function calls, so that code runs which nobody
-wrote. A branch on a tensor is `ops.cond` or `ops.where`, as on every other backend.
+AutoGraph is off everywhere, as in Keras 3, whose models raise at a Python `if` on a tensor, too: it rewrites the source
+of whatever a traced function calls, so that code runs which nobody wrote. A branch on a tensor is `ops.cond` or
+`ops.where`, as on every other backend.
 """
 
 from __future__ import annotations

@@ -36,20 +36,12 @@ def ones(shape, dtype=None):
     return torch.ones(shape, dtype=to_torch(dtype), device=default_device())
 
 
-def empty(shape, dtype=None):
-    return torch.empty(shape, dtype=to_torch(dtype), device=default_device())
-
-
 def zeros_like(x, dtype=None):
     return torch.zeros_like(x, dtype=to_torch(dtype))
 
 
 def ones_like(x, dtype=None):
     return torch.ones_like(x, dtype=to_torch(dtype))
-
-
-def empty_like(x, dtype=None):
-    return torch.empty_like(x, dtype=to_torch(dtype))
 
 
 def full_like(x, fill_value, dtype=None):
@@ -59,6 +51,8 @@ def full_like(x, fill_value, dtype=None):
 
 
 def arange(start, stop=None, step=None, dtype=None):
+    if not isinstance(start + stop, torch.Tensor) and (stop - start) / step <= 0:
+        return zeros((0,), dtype)  # an error to torch
     return torch.arange(start, stop, step, dtype=to_torch(dtype), device=default_device())
 
 

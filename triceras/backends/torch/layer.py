@@ -13,6 +13,7 @@ import torch
 from torch.nn.modules.module import _has_any_global_hook
 
 from triceras.backends.torch.tensor import to_torch
+from triceras.backends.torch.variable import held
 
 _STATE = frozenset(torch.nn.Module().__dict__) | {"_native_attributes", "_shown"}
 
@@ -202,7 +203,7 @@ def _modules_in(attributes: dict[str, Any]) -> Iterator[tuple[str, torch.nn.Modu
 
 def _set_native(variable: Any, native: torch.Tensor) -> None:
     """Give a Variable the tensor that torch put in its place, maybe on another device or of another dtype."""
-    variable.native = native
+    variable.native = native if isinstance(native, torch.nn.Parameter) else held(native)
     dtype = variable.backend.dtype(native)
     if dtype != variable.backend.canonical_dtype(variable.dtype):
         variable.dtype = dtype

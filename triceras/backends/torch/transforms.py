@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils.checkpoint import checkpoint as torch_checkpoint
 
 from triceras.backends.torch.tensor import default_device, to_torch
+from triceras.backends.torch.variable import apart
 from triceras.core import tree
 from triceras.core.scope import local, setting
 from triceras.core.spec import Spec
@@ -36,10 +39,24 @@ class Transforms:
     """Plain Python functions over tensors and Variables."""
 
     def jit(self, fn: Callable, variables: Any = None, donate: bool = True, **options: Any) -> Callable:
-        return fn
+        @functools.wraps(fn, updated=())
+        def run(*args: Any, **kwargs: Any) -> Any:
+            args, kwargs = self._tensors((args, kwargs))
+            return tree.map_structure(apart, fn(*args, **kwargs))
+
+        return run
+
+    def _tensors(self, arguments: Any) -> Any:
+        """A tree with tensors in place of NumPy arrays, so that native operators take them, as on other backends."""
+
+        def ready(x: Any) -> Any:
+            return self.convert(x) if isinstance(x, np.ndarray) and x.dtype.kind not in "OSU" else x
+
+        return tree.map_structure(ready, arguments)
 
     def value_and_grad(self, fn: Callable, variables: Any = None, has_aux: bool = False, argnums: Any = 0) -> Callable:
         def run(*args: Any, **kwargs: Any) -> Any:
+            args, kwargs = self._tensors((args, kwargs))
             scope = StatelessScope()
             nested = _depth.gradients > 0
             _depth.gradients += 1
@@ -233,7 +250,7 @@ def _gradients(value: Any, leaves: list[torch.Tensor], nested: bool) -> list[tor
 
 
 def _detached(structure: Any) -> Any:
-    return tree.map_structure(lambda x: x.detach() if isinstance(x, torch.Tensor) else x, structure)
+    return tree.map_structure(lambda x: apart(x).detach() if isinstance(x, torch.Tensor) else x, structure)
 
 
 class _Call:

@@ -17,14 +17,14 @@ class Variables:
     def new_value(self, value: Any, dtype: str, trainable: bool) -> torch.Tensor:
         with unset_fake_temporarily(), torch.no_grad():  # also where shapes are being inferred, its values are real
             tensor = self.convert(value, dtype).clone(memory_format=torch.contiguous_format)
-        return torch.nn.Parameter(tensor) if trainable and _differentiable(tensor) else tensor
+        return torch.nn.Parameter(tensor) if trainable and _differentiable(tensor) else held(tensor)
 
     def assign(self, native: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
         overlaps = value._is_view() and _shares_memory(native, value)
         value = value.detach()
         with torch.no_grad():
-            if not isinstance(native, torch.nn.Parameter) and native._use_count() > 1:
-                return value.clone()  # a backward pass to come holds the old values
+            if native._use_count() > 1 and not isinstance(native, torch.nn.Parameter):
+                return held(value.clone())  # a backward pass to come holds the old values
             if overlaps:
                 value = value.clone()
             native.copy_(value)
@@ -39,6 +39,25 @@ class Variables:
         if name not in _DUNDERS and (name.startswith("_") or not hasattr(torch.Tensor, name)):
             raise AttributeError(name)
         return getattr(variable.native if name in _OF_NATIVE else variable.value, name)
+
+
+def held(tensor: torch.Tensor) -> torch.Tensor:
+    """A plain tensor, marked as a Variable's: it is going to be written in place."""
+    tensor.held_by_variable = True
+    return tensor
+
+
+def apart(x: Any) -> Any:
+    """A result that later assignments leave as it is: a copy of what is a Variable's memory, anything else itself."""
+    if not isinstance(x, torch.Tensor):
+        return x
+    owner = x._base if x._is_view() else x
+    live = issubclass(type(owner), torch.nn.Parameter) or hasattr(owner, "held_by_variable") or _is_leaf(owner)
+    return x.clone() if live else x
+
+
+def _is_leaf(tensor: torch.Tensor) -> bool:
+    return tensor.requires_grad and tensor.is_leaf  # may be what stands for a Variable while gradients are taken
 
 
 def _differentiable(tensor: torch.Tensor) -> bool:

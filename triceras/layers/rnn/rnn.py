@@ -72,11 +72,8 @@ class RNN(Layer):
         return list(size) if isinstance(size, (list, tuple)) else [size]
 
     def build(self, sequences_shape: Any, initial_state_shape: Any = None) -> None:
-        if isinstance(self.cell, Layer) and not self.cell.built:
-            with self.cell._naming():
-                self.cell._path = f"{self.path}/{self.cell.name}"
-                self.cell.build((sequences_shape[0], *sequences_shape[2:]))
-                self.cell.built = True
+        if isinstance(self.cell, Layer):
+            self.cell.build_from_config({"input_shape": (sequences_shape[0], *sequences_shape[2:])})
         if self.stateful and self.states is None:
             batch = sequences_shape[0]
             if batch is None:
