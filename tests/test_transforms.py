@@ -429,6 +429,20 @@ def test_custom_gradient_in_kerass_form(trainable_backend):
     assert numbers(triceras.grad(lambda: log1pexp(w * 1.0), [w])()[0]) == pytest.approx(1 - 1 / (1 + np.exp(3.0)))
 
 
+def test_custom_gradient_gets_the_arguments_and_the_upstream_gradients(trainable_backend):
+    @triceras.custom_gradient
+    def scaled(x, factor):
+        return x * factor, lambda *args, upstream: (upstream * args[1] * 10.0, upstream * args[0] * 100.0)
+
+    @triceras.custom_gradient
+    def two(x):
+        return (x * 2.0, x * 3.0), lambda first, second: first + second * 10.0
+
+    x, factor = tensor(2.0), tensor(3.0)
+    assert [numbers(g) for g in triceras.grad(scaled, argnums=(0, 1))(x, factor)] == [30.0, 200.0]
+    assert numbers(triceras.grad(lambda x: two(x)[0] + two(x)[1])(x)) == 11.0
+
+
 def test_checkpoint_gives_the_same_gradients_and_assigns_once(trainable_backend):
     w, calls = Variable([1.0, 2.0]), Variable(0.0, trainable=False)
 

@@ -18,8 +18,15 @@ __all__ = ["install_as_keras"]
 # The public tree, also under the names by which TensorFlow's `tf.keras` and older packages reach it.
 PUBLIC = re.compile(r"keras(\._tf_keras(\.keras)?|\.api(\._v[12](\.keras)?)?)?(?=\.|$)")
 PRIVATE = "keras.src"
-# Where else names of a private part are looked for: Keras keeps them in one place, we in another.
-ELSEWHERE = {"backend": ("triceras.ops", "triceras.core"), "trainers": ("triceras.training",)}
+# Where else names of a private part are looked for, and what they are called here.
+ELSEWHERE = {
+    "backend": ("triceras.ops", "triceras.core.config", "triceras.core.state"),
+    "ops": ("triceras.core.graph",),
+    "random": ("triceras.core.seeds",),
+    "trainers": ("triceras.training.trainer", "triceras.utils"),
+    "utils": ("triceras.core.naming",),
+}
+RENAMED = {"BaseOptimizer": "Optimizer", "KerasVariable": "Variable", "draw_seed": "draw_key"}
 
 
 def install_as_keras() -> None:
@@ -75,10 +82,11 @@ class _PrivateModule(types.ModuleType):
     __path__: list[str] = []
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):
+        if name.startswith("__") and name != "__version__":
             raise AttributeError(name)
+        ours = RENAMED.get(name, name)
         for place in _places(self.__name__.removeprefix(PRIVATE).strip(".")):
-            found = getattr(place, name, self)
+            found = getattr(place, ours, self)
             if isinstance(found, types.ModuleType) and found is not self:
                 return importlib.import_module(f"{self.__name__}.{name}")
             if found is not self:

@@ -11,6 +11,7 @@ from triceras.core.spec import Spec
 jax = pytest.importorskip("jax")
 jnp = pytest.importorskip("jax.numpy")
 
+from triceras.backends.jax import transforms  # noqa: E402
 from triceras.backends.jax.transforms import PROBES, pack, unpack  # noqa: E402
 
 
@@ -243,6 +244,23 @@ def test_eval_shape_probes_with_two_sizes(backend):
     out = backend.eval_shape(fn, Spec((None, 3)), Spec((None, 3), "int64"))
     assert [s.shape for s in out] == [(None, 3), (3,), (None,)] and seen == list(PROBES)
     assert backend.eval_shape(fn, Spec((2, 3)), Spec((1, 3)))[0].shape == (3, 3) and len(seen) == 3
+
+
+@pytest.mark.parametrize("unrolled", [0, 2, 256])
+def test_eager_loops_give_the_same_step_by_step_and_compiled(monkeypatch, unrolled):
+    monkeypatch.setattr(transforms, "UNROLLED", unrolled)
+    total, xs = Variable(0.0), jnp.arange(1.0, 5.0)
+
+    def step(carry, x):
+        total.assign_add(x["x"])
+        return carry * x["x"], {"out": carry, "none": None}
+
+    carry, out = triceras.scan(step, 1.0, {"x": xs, "none": None}, reverse=True)
+    assert (carry.item(), out["out"].tolist(), out["none"]) == (24, [24, 12, 4, 1], None)
+    assert triceras.while_loop(lambda i, _: i < 5, lambda i, x: (i + 1, x * 2), (0, 1))[1].item() == 32
+    assert triceras.while_loop(lambda i: i < 9, lambda i: i + 1, 0, maximum_iterations=3).item() == 3
+    assert triceras.fori_loop(0, 3, lambda i, x: (total.assign_add(1.0), x + i)[1], 0).item() == 3
+    assert float(total.numpy()) == 13.0
 
 
 def test_random_bits_are_threefry():

@@ -424,6 +424,16 @@ def test_transposed_convolution_of_an_unknown_batch():
         assert fn(np.ones((size, 5, 4, 4), "float32")).shape == (size, 10, 8, 2)
 
 
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "float64"])
+def test_gradients_in_three_dimensions(backend, dtype):
+    """An eager gradient of TensorFlow's breaks without a data format, and pools have few kernels."""
+    x = backend.convert(np.ones((1, 4, 4, 4, 2)), dtype)
+    kernel = backend.convert(np.ones((2, 2, 2, 2, 3)), dtype)
+    for fn in (lambda x: ops.conv(x, kernel), lambda x: ops.max_pool(x, 2), lambda x: ops.average_pool(x, 2)):
+        grad = triceras.grad(lambda x, fn=fn: ops.sum(fn(x)))(x)
+        assert backend.dtype(grad) == dtype and float(ops.sum(grad)) > 0
+
+
 def test_labels_out_of_range_cost_nothing():
     losses = ops.sparse_categorical_crossentropy([1, -1, 9], np.zeros((3, 4), "float32"), from_logits=True)
     np.testing.assert_allclose(losses.numpy(), [np.log(4), 0, 0], rtol=1e-6)

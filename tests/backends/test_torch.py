@@ -17,6 +17,7 @@ from triceras.layers import Layer
 torch = pytest.importorskip("torch")
 
 NUMERIC = sorted(dtypes.ALL - {"string"})
+JAX_BITS = [2098992034, 2919706841, 2646866425, 2409546199]  # jax.random.bits(jax.random.key(42), (4,))
 
 
 @pytest.fixture(autouse=True)
@@ -234,6 +235,31 @@ def test_gradients_inside_no_grad_and_of_frozen_variables():
     w = triceras.Variable(2.0, trainable=False)
     with torch.no_grad():
         assert triceras.grad(lambda: w * w, [w])()[0].item() == 4
+
+
+def test_portable_bits_are_those_of_jax(torch_backend):
+    assert ops.random_bits(np.array([0, 42], "uint32"), (4,)).tolist() == JAX_BITS
+
+
+def test_native_numbers_follow_the_key():
+    draws = [ops.random_uniform(np.array(key, "uint32"), (2, 50), "float32") for key in ([1, 2], [1, 2], [2, 1])]
+    assert torch.equal(draws[0], draws[1]) and not torch.equal(draws[0], draws[2])
+    assert ops.random_normal(np.array([1, 2], "uint32"), (2,), "bfloat16").dtype is torch.bfloat16
+
+
+def test_a_captured_checkpoint_draws_the_same_numbers_twice():
+    def loss(x, key):
+        draw = triceras.checkpoint(lambda x: ops.square(x) * ops.random_uniform(key, (50,), "float32"))
+        return ops.sum(draw(x)), draw(x)
+
+    def step(x, key):
+        (_, y), slope = triceras.value_and_grad(loss, has_aux=True)(x, key)
+        return y, slope
+
+    x = torch.full((50,), 3.0)
+    graph, _ = _capture(step, x, torch.tensor([1, 2]))
+    y, slope = graph(x, torch.tensor([1, 2]))
+    torch.testing.assert_close(slope, y * 2 / 3)
 
 
 @pytest.mark.parametrize("value", [lambda: torch.ones(2), lambda: 1.0], ids=["vector", "number"])
@@ -456,6 +482,15 @@ def test_double_moves_variables_and_compute_dtype():
     assert stack(X).dtype is torch.float32
 
 
+def test_inputs_follow_a_layer_to_its_device():
+    stack = Stack()
+    stack(X)
+    stack.to("meta")
+    assert {p.device.type for p in stack.parameters()} == {"meta"} == {v.value.device.type for v in stack.variables}
+    for inputs in (X, torch.ones(2, 4)):
+        assert stack(inputs).device.type == "meta"
+
+
 def test_requires_grad_freezes_variables():
     layer = Linear(3)
     layer(X)
@@ -485,6 +520,14 @@ def test_train_and_eval_are_kept():
     stack.train()
     assert stack.training is True and stack.named["last"].training is True
     assert stack.eval().steps[0].training is False
+
+
+def test_train_and_eval_choose_the_default():
+    layer = Linear(3)
+    layer.train()(X)
+    layer.eval()(X)
+    layer(X, training=True)
+    assert layer.calls.numpy() == 2
 
 
 def test_copies_are_apart():

@@ -22,6 +22,7 @@ def test_json_covers_every_backend(home, capsys):
     status = main(["doctor", "--json"])
     report = json.loads(capsys.readouterr().out)
     assert set(report["backends"]) == set(registry.known())
+    assert list(home.iterdir()) == []
     assert status == 0 and report["healthy"] and report["settings"]["problem"] is None
     for name, row in report["backends"].items():
         assert row["installed"] == (name in registry.installed())

@@ -18,11 +18,14 @@ from keras import layers, ops
 from keras.layers import Dense
 from keras.src.layers.core.dense import Dense as PrivateDense
 from keras.src.models.functional import Model
+from keras.src.trainers.trainer import Trainer
+from keras.src.backend.common.variables import KerasVariable
 from keras.src import backend
 import triceras
 
 assert keras is triceras and keras.layers is triceras.layers and ops is triceras.ops
 assert Dense is PrivateDense is triceras.layers.Dense and Model is triceras.Model
+assert issubclass(Model, Trainer) and KerasVariable is triceras.Variable
 assert backend.standardize_dtype("float32") == "float32"
 assert triceras.layers.__spec__.name == "triceras.layers"
 files = [getattr(module, "__file__", None) or "" for module in sys.modules.values()]

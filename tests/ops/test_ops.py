@@ -8,7 +8,17 @@ from triceras.ops.op import OPS
 from triceras.testing.op_suite import check_op
 from triceras.testing.samples import CASES
 
-CONTROL = {"associative_scan", "cond", "fori_loop", "map", "scan", "stop_gradient", "switch", "vectorized_map", "while_loop"}
+CONTROL = {
+    "associative_scan",
+    "cond",
+    "fori_loop",
+    "map",
+    "scan",
+    "stop_gradient",
+    "switch",
+    "vectorized_map",
+    "while_loop",
+}
 
 
 @pytest.mark.parametrize("name", sorted(CASES))

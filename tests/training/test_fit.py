@@ -351,12 +351,14 @@ def test_accuracy_goes_by_the_shapes(backend, units, activation, loss, y):
 # --- lifetimes ----------------------------------------------------------------------------------------------------------------
 
 
-def test_freezing_and_compiling_again(trainable_backend):
+@pytest.mark.parametrize("again", [True, False])
+def test_freezing_with_and_without_compiling_again(trainable_backend, again):
     model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3), keras.layers.Dense(1)])
     model.compile("sgd", "mse")
     model.fit(X, Y, verbose=0)
     model.layers[0].trainable = False
-    model.compile("sgd", "mse")
+    if again:
+        model.compile("sgd", "mse")
     before = model.get_weights()
     model.fit(X, Y, verbose=0)
     after = model.get_weights()

@@ -9,6 +9,7 @@ import pathlib
 import platform
 import subprocess
 import sys
+import tempfile
 
 from triceras.cli.probe import TOLERANCE
 from triceras.core import config, registry
@@ -50,13 +51,9 @@ def examine_backend(name: str) -> dict:
     row = {"installed": registry.is_installed(info), "install": f'pip install "{info.requirement}"', "problem": None}
     if not row["installed"]:
         return {**row, "problem": f"{info.framework} isn't installed"}
-    package = str(pathlib.Path(__file__).parents[2])
-    paths = os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH")]))
-    command = [sys.executable, "-P", "-m", "triceras.cli.probe", name]
     try:
-        done = subprocess.run(
-            command, capture_output=True, text=True, timeout=SECONDS, env={**os.environ, "PYTHONPATH": paths}
-        )
+        with tempfile.TemporaryDirectory() as home:  # TensorFlow writes a keras.json, which would change the default
+            done = _probe(name, home)
     except subprocess.TimeoutExpired:
         return {**row, "problem": f"gave no answer within {SECONDS} seconds"}
     if done.returncode:
@@ -65,6 +62,14 @@ def examine_backend(name: str) -> dict:
     row |= json.loads(done.stdout.splitlines()[-1])
     wrong = not row["max_difference"] <= TOLERANCE
     return {**row, "problem": f"computes wrongly: {row['max_difference']:.1e} from NumPy" if wrong else None}
+
+
+def _probe(name: str, home: str) -> subprocess.CompletedProcess:
+    package = str(pathlib.Path(__file__).parents[2])
+    paths = os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH")]))
+    env = {**os.environ, "PYTHONPATH": paths, "KERAS_HOME": home}
+    command = [sys.executable, "-P", "-m", "triceras.cli.probe", name]
+    return subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, env=env)
 
 
 def examine_settings() -> dict:
@@ -111,7 +116,7 @@ def show(report: dict) -> None:
     python = report["python"]
     console.print(f"[bold]Triceras {report['triceras']}[/] on Python {python['version']} ({python['executable']})")
     console.print(f"{python['platform']}\n")
-    table = Table("backend", "version", "devices", "seconds to load", "trains", "computes as NumPy does")
+    table = Table("backend", "version", "devices", "loads in", "trains", "agrees with NumPy")
     for name, row in report["backends"].items():
         table.add_row(name, *(escape(cell) for cell in _cells(row)))
     console.print(table)
@@ -130,9 +135,9 @@ def show(report: dict) -> None:
 def _cells(row: dict) -> list[str]:
     if "version" not in row:
         return ["does not load" if row["installed"] else "not installed", "", "", "", ""]
-    verdict = "no" if row["problem"] else f"yes, within {row['max_difference']:.0e}"
+    verdict = "no" if row["problem"] else f"within {row['max_difference']:.0e}"
     trains = "yes" if row["trains"] else "no"
-    return [row["version"], ", ".join(row["devices"]), f"{row['load_seconds']:.2f}", trains, verdict]
+    return [row["version"], ", ".join(row["devices"]), f"{row['load_seconds']:.2f} s", trains, verdict]
 
 
 def _file_says(file: dict) -> str:

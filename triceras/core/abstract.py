@@ -13,7 +13,7 @@ from triceras.core.spec import Spec
 def _spec(x: Any) -> Any:
     from triceras.ops.op import spec_of
 
-    return spec_of(x)
+    return None if x is None else spec_of(x)
 
 
 class AbstractBackend(Backend):

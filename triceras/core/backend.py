@@ -24,6 +24,7 @@ class Backend(abc.ABC):
     layer_mixin: type | None = None  # a class that layers on this backend also inherit
     seed_dtype = "uint32"
     has_gradients = True
+    jit_takes_arrays = False  # whether compiled functions take NumPy arrays at less cost than `convert`
 
     def __init__(self) -> None:
         from triceras.ops.op import Implementations

@@ -713,13 +713,29 @@ class Layer(Operation, metaclass=binding.LayerType):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Layer:
-        """Make a layer from its config."""
-        return super().from_config(config)
+        """Make a layer from its config.
+
+        What every layer has (name, trainable, dtype) is set afterwards where `__init__` doesn't take it.
+        """
+        taken = inspect.signature(binding.unbound_class(cls).__init__).parameters
+        if any(p.kind is p.VAR_KEYWORD for p in taken.values()):
+            return cls(**config)
+        common = {k: config[k] for k in ("name", "trainable", "dtype") if k in config and k not in taken}
+        layer = cls(**{k: v for k, v in config.items() if k not in common})
+        if "name" in common:
+            layer.name = layer._path = common["name"]
+        if "dtype" in common:
+            layer.dtype_policy = common["dtype"]
+        if common.get("trainable") is False:
+            layer.trainable = False
+        return layer
 
     def get_build_config(self) -> dict[str, Any] | None:
         """The shapes that it was built with."""
         shapes = self.__dict__.get("_build_shapes")
-        return dict(shapes) if shapes else None
+        if not shapes:
+            return None
+        return dict(shapes) if set(shapes) == {"input_shape"} else {"shapes_dict": dict(shapes)}
 
     def build_from_config(self, config: dict[str, Any]) -> None:
         """Build with the shapes that `get_build_config` gave."""

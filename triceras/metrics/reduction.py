@@ -167,6 +167,6 @@ def masked(weights: Any, mask: Any, values: Any, dtype: str) -> Any:
     mask, values = match_ranks(ops.cast(mask, dtype), values)
     if weights is None:
         return mask
-    mask = align_weights(mask, values) * ops.ones_like(values)
+    mask = ops.multiply(align_weights(mask, values), ops.ones_like(values))
     weights, _ = match_ranks(ops.cast(weights, dtype), mask)
     return align_weights(weights, mask) * mask

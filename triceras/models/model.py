@@ -232,7 +232,7 @@ class Model(Trainer, Layer):
                 target = Functional
             return functional_config.from_config(target, config, custom_objects)
         try:
-            return cls(**config)
+            return super().from_config(config)
         except TypeError as error:
             raise TypeError(
                 f"Unable to revive model from config. When overriding the `get_config()` method, make sure that the returned "

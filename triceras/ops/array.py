@@ -111,7 +111,7 @@ def shape(x: Any) -> tuple[Any, ...]:
     backend = registry.backend_of(x)
     if backend is None:
         return np.shape(x)
-    x = x.value if hasattr(x, "assign") else backend.convert(x)
+    x = x.value if hasattr(x, "assign") and hasattr(x, "backend") else backend.convert(x)
     sizes = backend.shape(x)
     if None in sizes and not hasattr(backend, "dynamic_shape"):
         return sizes

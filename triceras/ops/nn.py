@@ -339,8 +339,8 @@ def binary_crossentropy(target: Any, output: Any, from_logits: bool = False) -> 
         from_logits: which of them.
     """
     if from_logits:
-        positive = ops.subtract(ops.maximum(output, 0), ops.multiply(output, target))
-        return ops.add(positive, ops.log1p(ops.exp(ops.negative(ops.absolute(output)))))
+        yes, no = softplus(ops.negative(output)), softplus(output)  # the right gradient at 0 too, on each backend
+        return ops.add(ops.multiply(target, yes), ops.multiply(ops.subtract(1.0, target), no))
     output = _inside(output)
     yes = ops.multiply(target, ops.log(output))
     no = ops.multiply(ops.subtract(1.0, target), ops.log(ops.subtract(1.0, output)))

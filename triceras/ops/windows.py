@@ -136,18 +136,22 @@ def _conv(inputs: Any, kernel: Any, strides: Any, padding: str, data_format: str
         )
     sizes = spatial(inputs.shape, data_format)
     new = [
-        windowed(n, k, s, padding, d) for n, k, s, d in zip(sizes, kernel.shape[:-2], strides, dilation_rate, strict=True)
+        windowed(n, k, s, padding, d)
+        for n, k, s, d in zip(sizes, kernel.shape[:-2], strides, dilation_rate, strict=True)
     ]
     return images(inputs.shape[0], new, filters, data_format)
 
 
 def _depthwise(inputs: Any, kernel: Any, strides: Any, padding: str, data_format: str, dilation_rate: Any) -> Any:
     if channels_of(inputs, data_format) not in (None, kernel.shape[-2]):
-        raise ValueError(f"inputs of shape {tuple(inputs.shape)} need a kernel (..., channels, multiplier); "
-                         f"got shape {tuple(kernel.shape)}.")
+        raise ValueError(
+            f"inputs of shape {tuple(inputs.shape)} need a kernel (..., channels, multiplier); "
+            f"got shape {tuple(kernel.shape)}."
+        )
     sizes = spatial(inputs.shape, data_format)
     new = [
-        windowed(n, k, s, padding, d) for n, k, s, d in zip(sizes, kernel.shape[:-2], strides, dilation_rate, strict=True)
+        windowed(n, k, s, padding, d)
+        for n, k, s, d in zip(sizes, kernel.shape[:-2], strides, dilation_rate, strict=True)
     ]
     return images(inputs.shape[0], new, kernel.shape[-2] * kernel.shape[-1], data_format)
 
@@ -162,8 +166,10 @@ def _conv_transpose(
     inputs: Any, kernel: Any, strides: Any, padding: str, output_padding: Any, data_format: str, dilation_rate: Any
 ) -> Any:
     if channels_of(inputs, data_format) not in (None, kernel.shape[-1]):
-        raise ValueError(f"inputs of shape {tuple(inputs.shape)} need a kernel (..., filters, channels); "
-                         f"got shape {tuple(kernel.shape)}.")
+        raise ValueError(
+            f"inputs of shape {tuple(inputs.shape)} need a kernel (..., filters, channels); "
+            f"got shape {tuple(kernel.shape)}."
+        )
     sizes = spatial(inputs.shape, data_format)
     places = zip(sizes, kernel.shape[:-2], strides, output_padding, dilation_rate, strict=True)
     new = [transposed(n, k, s, padding, extra, d)[0] for n, k, s, extra, d in places]

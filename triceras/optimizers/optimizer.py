@@ -299,7 +299,7 @@ class Optimizer:
         variables = self._weights_for(grads, trainable_variables)
         pairs = _with_gradients(grads, variables)
         with use_backend(self._backend):
-            self._apply([g for g, _ in pairs], [v for _, v in pairs])
+            self._apply([self.backend.convert(g) for g, _ in pairs], [v for _, v in pairs])
 
     def _apply(self, grads: list[Any], variables: list[Variable]) -> None:
         grads, variables = self._overwrite_directly(grads, variables)

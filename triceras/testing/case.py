@@ -38,7 +38,9 @@ class Sample(NamedTuple):
         return Sample(tuple(args), kwargs)
 
     def __str__(self) -> str:
-        shown = [f"{x.dtype}{list(x.shape)}" if isinstance(x, np.ndarray) else repr(x) for x in tree.flatten(list(self.args))]
+        shown = [
+            f"{x.dtype}{list(x.shape)}" if isinstance(x, np.ndarray) else repr(x) for x in tree.flatten(list(self.args))
+        ]
         return f"({', '.join(shown)}, {self.kwargs})"
 
 

@@ -28,96 +28,107 @@ HALF = {"float16": 2e-3, "bfloat16": 2e-2}  # relative tolerance where a result 
 def check_op(name: str, backend: str) -> None:
     """Check all five properties of an op.
 
+    Args:
+        name: an op that has a case.
+        backend: the backend's name.
+
     Raises:
         AssertionError: some don't hold; says which, for which sample, and what was found.
     """
     op, case, home = OPS[name], CASES[name], registry.get(backend)
     failures = []
     with use_backend(backend):
+        results = [run(op, sample, home) for sample in case.samples]
         for check in (values, specs, body, compiled, gradient):
             try:
-                check(op, case, home)
+                check(op, case, home, results)
             except Exception as error:
                 failures.append(f"{check.__name__}: {type(error).__name__}: {error}")
     assert not failures, f"ops.{name} on {backend}:\n" + "\n".join(failures)
 
 
-# --- the properties ---------------------------------------------------------------------------------------------------
+# --- the properties: each gets the eager results of all samples ----------------------------------------------------------
 
 
-def values(op: Op, case: Case, backend: Any) -> None:
+def values(op: Op, case: Case, backend: Any, results: list[Any]) -> None:
     """The op gives what the reference gives."""
-    for sample in case.samples:
-        same(run(op, sample, backend), case.reference(*sample.args, **sample.kwargs), case, sample, backend)
+    for sample, found in zip(case.samples, results, strict=True):
+        same(found, case.reference(*sample.args, **sample.kwargs), case, sample, backend)
 
 
-def specs(op: Op, case: Case, backend: Any) -> None:
+def specs(op: Op, case: Case, backend: Any, results: list[Any]) -> None:
     """The rule foretells the result, and foretells nothing wrong where the first dimension is unknown."""
-    if not case.static:
-        return
-    for sample in case.samples:
-        found = [backend.spec(x) for x in tree.flatten(run(op, sample, backend))]
+    for sample, result in zip(case.samples, results, strict=True) if case.static else ():
+        found = [backend.spec(x) for x in tree.flatten(result)]
         for unknown in (False, True):
             arguments = mapped(lambda x, hide=unknown: _spec(x, hide, backend), sample)
             foretold = tree.flatten(op.spec(*arguments.args, **arguments.kwargs))
             assert len(foretold) == len(found), f"{sample}: the rule gives {len(foretold)} results, found {len(found)}"
             for want, got in zip(foretold, found, strict=True):
-                assert _agree(want.shape, got.shape, unknown), f"{sample}: the rule's shape {want.shape}, found {got.shape}"
+                assert _agree(want.shape, got.shape, unknown), (
+                    f"{sample}: the rule's shape {want.shape}, found {got.shape}"
+                )
                 dtype = backend.canonical_dtype(want.dtype)
-                assert dtype == got.dtype or op.name == "random_bits", f"{sample}: the rule's dtype {dtype}, found {got.dtype}"
+                assert dtype == got.dtype or op.name == "random_bits", (
+                    f"{sample}: the rule's dtype {dtype}, found {got.dtype}"
+                )
 
 
-def body(op: Op, case: Case, backend: Any) -> None:
+def body(op: Op, case: Case, backend: Any, results: list[Any]) -> None:
     """The body, where there is one beside the backend's own function, gives what that function gives."""
     if op.body is None or backend.find(op.name) is None or not case.same_body:
         return
     plain = within(backend, op.body)
-    plain = plain if op.rule is None else ready(op, backend, plain)
-    for sample in case.samples:
-        arguments = mapped(backend.convert, sample)
-        expected = tree.map_structure(backend.to_numpy, run(op, sample, backend))
-        same(plain(*arguments.args, **arguments.kwargs), expected, case, sample, backend)
+    _at_once(plain if op.rule is None else ready(op, backend, plain), case, backend, results)
 
 
-def compiled(op: Op, case: Case, backend: Any) -> None:
-    """All samples in one compiled function give what they give eagerly."""
-    samples = [s for s in case.samples if s.arrays] if case.jit else []
-    if not samples:
-        return
+def compiled(op: Op, case: Case, backend: Any, results: list[Any]) -> None:
+    """Compiled code gives what eager code gives."""
+    if case.jit:
+        _at_once(op, case, backend, results)
+
+
+def _at_once(function: Callable, case: Case, backend: Any, results: list[Any]) -> None:
+    """Compare what a function gives for all samples, compiled into one program, with the eager results."""
+    pairs = [
+        (s, tree.map_structure(backend.to_numpy, r)) for s, r in zip(case.samples, results, strict=True) if s.arrays
+    ]
 
     def every(tensors: list[list[Any]]) -> list[Any]:
-        filled = [s.filled(arrays) for s, arrays in zip(samples, tensors, strict=True)]
-        return [op(*s.args, **s.kwargs) for s in filled]
+        filled = [s.filled(arrays) for (s, _), arrays in zip(pairs, tensors, strict=True)]
+        return [function(*s.args, **s.kwargs) for s in filled]
 
-    results = backend.jit(every)([[backend.convert(x) for x in s.arrays] for s in samples])
-    for sample, result in zip(samples, results, strict=True):
-        same(result, tree.map_structure(backend.to_numpy, run(op, sample, backend)), case, sample, backend)
+    inputs = [[backend.convert(x) for x in s.arrays] for s, _ in pairs]
+    found = (backend.jit(every) if case.jit else every)(inputs) if pairs else []
+    for (sample, expected), got in zip(pairs, found, strict=True):
+        same(got, expected, case, sample, backend)
 
 
-def gradient(op: Op, case: Case, backend: Any) -> None:
+def gradient(op: Op, case: Case, backend: Any, results: list[Any]) -> None:
     """The gradient with respect to every floating input is the slope of the reference."""
     if not case.gradient or not backend.has_gradients:
         return
-    samples = [s for s in case.samples if s.differentiable]
-    for sample in samples[: case.gradients]:
-        places = [i for i, x in enumerate(sample.arrays) if _varies(x)]
-        weights = _weights(case.reference(*sample.args, **sample.kwargs))
+    samples = [s for s in case.samples if s.differentiable][: case.gradients]
+    places = [(k, i) for k, s in enumerate(samples) for i, x in enumerate(s.arrays) if _varies(x)]
+    weights = [_weights(case.reference(*s.args, **s.kwargs)) for s in samples]
 
-        def loss(*floats: Any, sample: Sample = sample, places: list[int] = places, weights: Any = weights) -> Any:
-            arrays = [backend.convert(x) for x in sample.arrays]
-            for i, x in zip(places, floats, strict=True):
-                arrays[i] = x
-            filled = sample.filled(arrays)
-            return _weighted_sum(op(*filled.args, **filled.kwargs), weights)
+    def loss(*floats: Any) -> Any:
+        arrays = [[backend.convert(x) for x in s.arrays] for s in samples]
+        for (k, i), x in zip(places, floats, strict=True):
+            arrays[k][i] = x
+        filled = [s.filled(a) for s, a in zip(samples, arrays, strict=True)]
+        return _weighted_sum([op(*s.args, **s.kwargs) for s in filled], weights)
 
-        inputs = [backend.convert(sample.arrays[i]) for i in places]
-        _, found = backend.value_and_grad(loss, argnums=tuple(range(len(places))))(*inputs)
-        for i, got in zip(places, found, strict=True):
-            want = slope(case.reference, sample, i, weights)
-            got = np.asarray(backend.to_numpy(got), np.float64)
-            scale = max(1.0, np.abs(want).max(initial=0.0))
-            assert np.isfinite(got).all(), f"{sample}: the gradient of input {i} isn't finite: {got}"
-            assert np.allclose(got, want, rtol=1e-2, atol=1e-3 * scale), f"{sample}: the gradient of input {i} is\n{got}\nnot\n{want}"
+    differentiated = backend.value_and_grad(loss, argnums=tuple(range(len(places))))
+    inputs = [backend.convert(samples[k].arrays[i]) for k, i in places]
+    _, gradients = (backend.jit(differentiated) if case.jit else differentiated)(*inputs)
+    for (k, i), found in zip(places, gradients, strict=True):
+        want = slope(case.reference, samples[k], i, weights[k])
+        got = np.asarray(backend.to_numpy(found), np.float64)
+        scale = max(1.0, np.abs(want).max(initial=0.0))
+        where = f"{samples[k]}: the gradient of input {i} is\n{got}"
+        assert np.isfinite(got).all(), f"{where}\nwhich isn't finite"
+        assert np.allclose(got, want, rtol=1e-2, atol=1e-3 * scale), f"{where}\nnot\n{want}"
 
 
 # --- helpers ----------------------------------------------------------------------------------------------------------
@@ -136,14 +147,16 @@ def mapped(change: Callable, sample: Sample) -> Sample:
 
 def same(found: Any, expected: Any, case: Case, sample: Sample, backend: Any) -> None:
     """Fail unless two trees of tensors and arrays hold the same values."""
-    found = [np.asarray(backend.to_numpy(x)) if backend.find is not None else x for x in tree.flatten(found)]
+    found = [np.asarray(backend.to_numpy(x)) for x in tree.flatten(found)]
     expected = [np.asarray(x) for x in tree.flatten(expected)]
     assert len(found) == len(expected), f"{sample}: {len(found)} results instead of {len(expected)}"
     for got, want in zip(found, expected, strict=True):
         assert got.shape == want.shape, f"{sample}: shape {got.shape} instead of {want.shape}"
         if got.dtype == object or want.dtype.kind in "US":
             continue
-        tolerance = max(case.tolerance, HALF.get(str(got.dtype), 0.0), *(HALF.get(str(x.dtype), 0.0) for x in sample.arrays), 0.0)
+        tolerance = max(
+            case.tolerance, HALF.get(str(got.dtype), 0.0), *(HALF.get(str(x.dtype), 0.0) for x in sample.arrays), 0.0
+        )
         kind = np.complex128 if "c" in (got.dtype.kind, want.dtype.kind) else np.float64
         got, want = got.astype(kind), want.astype(kind)
         close = np.allclose(got, want, rtol=tolerance, atol=tolerance, equal_nan=True)
@@ -161,7 +174,9 @@ def slope(reference: Callable, sample: Sample, place: int, weights: Any, step: f
             moved[i] += sign * step
             filled = sample.filled([moved if j == place else x for j, x in enumerate(arrays)])
             outputs = tree.flatten(reference(*filled.args, **filled.kwargs))
-            ends.append(sum(float(np.sum(np.asarray(y, np.float64) * w)) for y, w in zip(outputs, weights, strict=True)))
+            ends.append(
+                sum(float(np.sum(np.asarray(y, np.float64) * w)) for y, w in zip(outputs, weights, strict=True))
+            )
         result[i] = (ends[0] - ends[1]) / (2 * step)
     return result
 
@@ -173,15 +188,13 @@ def _weights(outputs: Any) -> list[np.ndarray]:
     return [generator.uniform(0.5, 1.5, y.shape) * (y.dtype.kind == "f") for y in outputs]
 
 
-def _weighted_sum(outputs: Any, weights: list[np.ndarray]) -> Any:
+def _weighted_sum(outputs: list[Any], weights: list[list[np.ndarray]]) -> Any:
     from triceras import ops
 
-    terms = [
-        ops.sum(ops.multiply(y, w.astype("float32"))) for y, w in zip(tree.flatten(outputs), weights, strict=True) if w.any()
-    ]
-    total = terms[0]
-    for term in terms[1:]:
-        total = ops.add(total, term)
+    total = ops.zeros(())
+    for y, w in zip(tree.flatten(outputs), [w for ws in weights for w in ws], strict=True):
+        if w.any():
+            total = ops.add(total, ops.sum(ops.multiply(y, w.astype("float32"))))
     return total
 
 

@@ -99,7 +99,9 @@ def in_top_k(targets: Any, predictions: Any, k: int) -> Any:
 
 
 def quantile(x: Any, q: Any, axis: Any = None, method: str = "linear", keepdims: bool = False) -> Any:
-    return np.quantile(np.asarray(x, np.float64), np.asarray(q, np.float64), axis=axis, method=method, keepdims=keepdims)
+    return np.quantile(
+        np.asarray(x, np.float64), np.asarray(q, np.float64), axis=axis, method=method, keepdims=keepdims
+    )
 
 
 def segment(combine: Any, start: Any) -> Callable:
@@ -344,7 +346,10 @@ def _windows(x: Any, window: Any, strides: Any, padding: str, dilation: Any, fil
     x = np.pad(x, [*widths, (0, 0)], constant_values=fill)
     found = {}
     for place in itertools.product(*map(range, counts)):
-        parts = [slice(p * s, p * s + (k - 1) * d + 1, d) for p, s, k, d in zip(place, strides, window, dilation, strict=True)]
+        parts = [
+            slice(p * s, p * s + (k - 1) * d + 1, d)
+            for p, s, k, d in zip(place, strides, window, dilation, strict=True)
+        ]
         found[place] = x[(slice(None), *parts)]
     return counts, found, rank
 
@@ -370,7 +375,10 @@ def conv_transpose(inputs, kernel, strides=1, padding="valid", output_padding=No
     full = [(n - 1) * s + (k - 1) * d + 1 for n, s, k, d in zip(x.shape[1:-1], strides, window, dilation, strict=True)]
     result = np.zeros((x.shape[0], *full, filters), x.dtype)
     for place in np.ndindex(*x.shape[1:-1]):
-        parts = [slice(p * s, p * s + (k - 1) * d + 1, d) for p, s, k, d in zip(place, strides, window, dilation, strict=True)]
+        parts = [
+            slice(p * s, p * s + (k - 1) * d + 1, d)
+            for p, s, k, d in zip(place, strides, window, dilation, strict=True)
+        ]
         result[(slice(None), *parts)] += np.einsum("bc,...fc->b...f", x[(slice(None), *place)], kernel)
     for axis, (n, s, k, d) in enumerate(zip(x.shape[1:-1], strides, window, dilation, strict=True), 1):
         reach = (k - 1) * d + 1

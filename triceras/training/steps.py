@@ -61,6 +61,7 @@ class Steps:
 
     def __init__(self, model: Any, name: str, variables: list[Any]):
         step = one_step(model, name)
+        self.trained = trained_by(model)
         self.size = model.steps_per_execution
         self.one = self._compiled(model, name, step, variables)
         self.several = self.one if self.size == 1 else self._compiled(model, name, several_steps(step), variables)
@@ -88,6 +89,11 @@ class StepCache(dict):
 
     def __deepcopy__(self, memo: dict) -> StepCache:
         return StepCache()
+
+
+def trained_by(model: Any) -> tuple[int, ...]:
+    """What tells which variables training changes."""
+    return tuple(map(id, model.trainable_variables))
 
 
 def unique(*groups: list[Any]) -> list[Any]:

@@ -17,7 +17,7 @@ from triceras.training import data as data_adapters
 from triceras.training.callbacks.callback_list import CallbackList
 from triceras.training.compiling import Compiled, compile_model
 from triceras.training.logs import PendingLogs, fetch, plain
-from triceras.training.steps import StepCache, Steps, unique
+from triceras.training.steps import StepCache, Steps, trained_by, unique
 from triceras.utils.data import pack_x_y_sample_weight, unpack_x_y_sample_weight
 
 _PENDING_OUTPUTS = 8  # batches of predictions that may be under way on the device
@@ -160,7 +160,7 @@ class Trainer:
             The logs, by name.
         """
         x, y, sample_weight = unpack_x_y_sample_weight(data)
-        weights = self._trainable_now()
+        weights = self.trainable_variables
         objective = partial(self._objective, x, y, sample_weight)
         (_, (loss, y_pred)), grads = self.backend.value_and_grad(objective, weights, has_aux=True)()
         self._track_loss(x, loss)
@@ -289,9 +289,6 @@ class Trainer:
     def _optimizer_variables(self) -> list[Any]:
         return [] if self.optimizer is None else list(self.optimizer.variables)
 
-    def _trainable_now(self) -> list[Any]:
-        return self.trainable_variables
-
     # --- step functions ----------------------------------------------------------------------------------------------
 
     def make_train_function(self, force: bool = False) -> Steps:
@@ -315,6 +312,12 @@ class Trainer:
             found = self._steps[name] = Steps(self, name, variables)
         return found
 
+    def _forget_stale_step(self) -> None:
+        """Drop the compiled `train_step` if layers were frozen or thawed since it was compiled."""
+        found = (self._steps or {}).get("train_step")
+        if found is not None and found.trained != trained_by(self):
+            self._drop_compiled()
+
     def _to_native(self, leaf: Any) -> Any:
         """A leaf of a batch as a tensor of the model's backend."""
         if isinstance(leaf, np.ndarray):
@@ -324,15 +327,23 @@ class Trainer:
                 return self.backend.convert(leaf, config.floatx())
         return self.backend.convert(leaf)
 
-    def _batches(self, batches: list[Any]) -> list[Any]:
-        convert = data_adapters.convert_with(self._to_native)
+    def _for_step(self, leaf: Any) -> Any:
+        """A leaf of a batch as a compiled step takes it."""
+        if type(leaf) is np.ndarray and leaf.dtype != np.float64 and leaf.dtype.kind in "biuf":
+            return leaf
+        return self._to_native(leaf)
+
+    def _batches(self, batches: list[Any], for_step: bool = True) -> list[Any]:
+        """Batches on their way to a step: tensors, or arrays where compiled steps take these at less cost."""
+        as_arrays = for_step and self.backend.jit_takes_arrays and not self.run_eagerly
+        convert = data_adapters.convert_with(self._for_step if as_arrays else self._to_native)
         return [self.backend.place_batch(convert(batch)) for batch in batches]
 
     def _before_first_step(self, data: Any, training: bool = False) -> None:
         """Before the first step: make the weights, the metrics and the optimizer's slots, outside of any trace."""
         compiled = self._compiled
         if not self.built or (compiled is not None and not compiled.built):
-            x, y, _ = unpack_x_y_sample_weight(data)
+            x, y, _ = unpack_x_y_sample_weight(self._batches([data], for_step=False)[0])
             y_pred = self._predicted_specs(x)
             if compiled is not None and y_pred is not None and y is not None:
                 compiled.build(y, y_pred)
@@ -473,13 +484,14 @@ class Trainer:
         begin, end = getattr(callbacks, f"on_{kind}_batch_begin"), getattr(callbacks, f"on_{kind}_batch_end")
         watched = callbacks.has(f"on_{kind}_batch_end")
         steps, logs = None, None
+        if kind == "train":
+            self._forget_stale_step()
         for first, batches in epochs:
-            batches = self._batches(batches)
             if steps is None:
                 self._before_first_step(batches[0], training=kind == "train")
                 steps = self._function(f"{kind}_step")
             begin(first)
-            logs = self.backend.collect_logs(steps(batches)[-1])
+            logs = self.backend.collect_logs(steps(self._batches(batches))[-1])
             if watched:
                 logs = PendingLogs(logs, self.backend.to_numpy)
                 end(first + len(batches) - 1, logs)
@@ -596,13 +608,12 @@ class Trainer:
         watched = callbacks.has("on_predict_batch_end")
         steps, waiting = None, deque()
         for first, batches in epochs:
-            batches = self._batches(batches)
             if steps is None:
                 if not self.built:
                     self._before_first_step(batches[0])
                 steps = self._function("predict_step")
             callbacks.on_predict_batch_begin(first)
-            outputs = steps(batches)
+            outputs = steps(self._batches(batches))
             waiting.extend(outputs)
             if watched:
                 callbacks.on_predict_batch_end(first + len(batches) - 1, {"outputs": outputs[-1]})
@@ -657,16 +668,15 @@ class Trainer:
     def predict_on_batch(self, x: Any) -> Any:
         """The outputs for one batch, as arrays."""
         with use_backend(self.backend):
-            batches = self._batches([pack_x_y_sample_weight(x)])
+            batch = pack_x_y_sample_weight(x)
             if not self.built:
-                self._before_first_step(batches[0])
-            return self._to_numpy(self._function("predict_step").one(batches[0]))
+                self._before_first_step(batch)
+            return self._to_numpy(self._function("predict_step").one(self._batches([batch])[0]))
 
     def _on_batch(self, name: str, data: Any, return_dict: bool) -> Any:
         with use_backend(self.backend):
-            batch = self._batches([data])[0]
-            self._before_first_step(batch, training=name == "train_step")
-            logs = self._function(name).one(batch)
+            self._before_first_step(data, training=name == "train_step")
+            logs = self._function(name).one(self._batches([data])[0])
             return self._as_result(plain(self.backend.collect_logs(logs), self.backend.to_numpy), return_dict)
 
 

@@ -13,3 +13,4 @@ class JaxBackend(Tensors, Variables, Transforms, Backend):
     name = "jax"
     tensor_types = TENSOR_TYPES
     modules = (math, logic, array, reduce, linalg, nn, random)
+    jit_takes_arrays = True

@@ -11,6 +11,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from triceras.backends.jax.tensor import compiled
+
 # --- constants --------------------------------------------------------------------------------------------------------
 
 zeros, ones, empty, eye, identity, tri, linspace = (
@@ -34,32 +36,28 @@ def trace(x: jax.Array, offset: int = 0, axis1: int = 0, axis2: int = 1) -> jax.
 
 # --- shape and order --------------------------------------------------------------------------------------------------
 
-transpose, swapaxes, moveaxis = jnp.transpose, jnp.swapaxes, jnp.moveaxis
+transpose = compiled(jnp.transpose, "axes")
+swapaxes, moveaxis = jnp.swapaxes, jnp.moveaxis
+expand_dims, squeeze = compiled(jnp.expand_dims, "axis"), compiled(jnp.squeeze, "axis")
+_reshape, _broadcast_to = compiled(jnp.reshape, "shape"), compiled(jnp.broadcast_to, "shape")
+_concatenate, _stack = compiled(jnp.concatenate, "axis"), compiled(jnp.stack, "axis")
 split, flip, roll = jnp.split, jnp.flip, jnp.roll
 
 
 def reshape(x: jax.Array, newshape: tuple) -> jax.Array:
-    return jnp.reshape(x, tuple(map(operator.index, newshape)))
-
-
-def expand_dims(x: jax.Array, axis: tuple[int, ...]) -> jax.Array:
-    return lax.expand_dims(x, axis)
-
-
-def squeeze(x: jax.Array, axis: tuple[int, ...]) -> jax.Array:
-    return lax.squeeze(x, axis)
+    return _reshape(x, tuple(map(operator.index, newshape)))
 
 
 def broadcast_to(x: jax.Array, shape: tuple) -> jax.Array:
-    return jnp.broadcast_to(x, tuple(map(operator.index, shape)))
+    return _broadcast_to(x, tuple(map(operator.index, shape)))
 
 
 def concatenate(xs: list[jax.Array], axis: int = 0) -> jax.Array:
-    return jnp.concatenate(xs, axis)
+    return _concatenate(xs, axis)
 
 
 def stack(x: list[jax.Array], axis: int = 0) -> jax.Array:
-    return jnp.stack(x, axis)
+    return _stack(x, axis)
 
 
 def unstack(x: jax.Array, num: int | None = None, axis: int = 0) -> list[jax.Array]:

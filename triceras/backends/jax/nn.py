@@ -9,26 +9,55 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from triceras.backends.jax.tensor import compiled
+from triceras.core import config
 from triceras.ops import windows
 from triceras.ops.op import OPS
 
 # --- activations: XLA's own, and `relu` has the gradient 0 at 0 -------------------------------------------------------
 
-relu, relu6, leaky_relu, elu, selu, celu = (
-    jax.nn.relu, jax.nn.relu6, jax.nn.leaky_relu, jax.nn.elu, jax.nn.selu, jax.nn.celu,
-)  # fmt: skip
-gelu, sigmoid, silu, softplus, softsign = jax.nn.gelu, jax.nn.sigmoid, jax.nn.silu, jax.nn.softplus, jax.nn.soft_sign
-log_sigmoid, hard_sigmoid, hard_silu, hard_tanh = (
-    jax.nn.log_sigmoid, jax.nn.hard_sigmoid, jax.nn.hard_silu, jax.nn.hard_tanh,
-)  # fmt: skip
-mish, squareplus, sparse_plus, sparse_sigmoid = (
-    jax.nn.mish, jax.nn.squareplus, jax.nn.sparse_plus, jax.nn.sparse_sigmoid,
-)  # fmt: skip
-glu, softmax, log_softmax = jax.nn.glu, jax.nn.softmax, jax.nn.log_softmax
+relu, relu6, selu, sigmoid, silu = map(
+    compiled, (jax.nn.relu, jax.nn.relu6, jax.nn.selu, jax.nn.sigmoid, jax.nn.silu)
+)
+softplus, softsign, log_sigmoid, mish = map(
+    compiled, (jax.nn.softplus, jax.nn.soft_sign, jax.nn.log_sigmoid, jax.nn.mish)
+)
+hard_sigmoid, hard_silu, hard_tanh = map(compiled, (jax.nn.hard_sigmoid, jax.nn.hard_silu, jax.nn.hard_tanh))
+sparse_plus, sparse_sigmoid = map(compiled, (jax.nn.sparse_plus, jax.nn.sparse_sigmoid))
+leaky_relu, squareplus = compiled(jax.nn.leaky_relu, "negative_slope"), compiled(jax.nn.squareplus, "b")
+elu, celu, gelu = compiled(jax.nn.elu, "alpha"), compiled(jax.nn.celu, "alpha"), compiled(jax.nn.gelu, "approximate")
+glu, softmax, log_softmax = (compiled(f, "axis") for f in (jax.nn.glu, jax.nn.softmax, jax.nn.log_softmax))
 
 
 def one_hot(x: jax.Array, num_classes: int, axis: int, dtype: str, sparse: bool = False) -> jax.Array:
     return jax.nn.one_hot(x, num_classes, dtype=dtype, axis=axis)
+
+
+# --- normalisation: the bodies in `ops/nn.py`, each compiled to one call ----------------------------------------------
+
+
+def _body(name: str) -> Any:
+    def run(*tensors: Any, **options: Any) -> jax.Array:
+        return OPS[name].body(*tensors, **options)
+
+    return compiled(run, "axis", "epsilon", "rms_scaling")
+
+
+_batch, _layer, _rms = map(_body, ("batch_normalization", "layer_normalization", "rms_normalization"))
+
+
+def batch_normalization(
+    x: jax.Array, mean: Any, variance: Any, axis: int, offset: Any, scale: Any, epsilon: float
+) -> jax.Array:
+    return _batch(x, mean, variance, offset=offset, scale=scale, axis=axis, epsilon=epsilon)
+
+
+def layer_normalization(x: jax.Array, gamma: Any, beta: Any, axis: tuple, epsilon: Any, **options: Any) -> jax.Array:
+    return _layer(x, gamma, beta, axis=axis, epsilon=config.epsilon() if epsilon is None else epsilon, **options)
+
+
+def rms_normalization(x: jax.Array, scale: Any, axis: tuple, epsilon: Any) -> jax.Array:
+    return _rms(x, scale, axis=axis, epsilon=config.epsilon() if epsilon is None else epsilon)
 
 
 # --- convolution and pooling ------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -25,6 +26,11 @@ def _jax_dtype(name: str, x64: bool) -> np.dtype:
 def jax_dtype(name: str) -> np.dtype:
     """The dtype that JAX keeps where `name` is asked for: 32 bits for 64, unless `jax_enable_x64` is on."""
     return _jax_dtype(name, jax.config.jax_enable_x64)
+
+
+def compiled(function: Callable, *static: str) -> Callable:
+    """A function compiled by itself: in eager code one call of XLA, in traced code as if it stood there."""
+    return jax.jit(function, static_argnames=static, inline=True)
 
 
 def strong(x: Any, dtype: np.dtype) -> Any:
@@ -102,7 +108,7 @@ def _of_host(x: Any, dtype: str | None) -> jax.Array:
 
 @functools.lru_cache(maxsize=1024)
 def _constant(kind: type, x: Any, dtype: np.dtype) -> jax.Array:
-    """A number as a tensor, kept: eager code meets the same few again and again. (Traced code rather gets a literal.)"""
+    """A number as a tensor, kept: eager code meets the same few again and again. (In traced code it is a literal.)"""
     with jax.ensure_compile_time_eval():
         return jnp.asarray(np.asarray(x).astype(dtype))
 

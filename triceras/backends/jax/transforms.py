@@ -17,7 +17,7 @@ import numpy as np
 from jax import lax
 from jax.extend.core import jaxpr_as_fun
 
-from triceras.backends.jax.tensor import ARRAY, jax_dtype
+from triceras.backends.jax.tensor import ARRAY, compiled, jax_dtype
 from triceras.core import tree
 from triceras.core.scope import local, setting
 from triceras.core.spec import Spec
@@ -25,6 +25,7 @@ from triceras.core.state import StatelessScope
 from triceras.transforms import call_gradient_function
 
 ATTEMPTS = 6
+UNROLLED = 256  # steps that eager loops take one by one: XLA would compile a loop anew at each call
 PROBES = (12, 18)  # sizes put in place of unknown dimensions; what differs between the two is unknown in the result
 
 
@@ -324,9 +325,9 @@ class Program:
         return Packed([jnp.copy(x) if id(x) in owned else x for x in out.leaves], out.template), new
 
 
-def compiled(backend: Any, fn: Callable, variables: Any, donate: bool) -> Callable:
+def programs(backend: Any, fn: Callable, variables: Any, donate: bool) -> Callable:
     """`fn` with a `Program` for each structure of arguments."""
-    programs: dict[Any, Program] = {}
+    known: dict[Any, Program] = {}
 
     def program(args: tuple, kwargs: dict[str, Any], free: bool) -> Program:
         template = placeholders([args, kwargs], [0])
@@ -345,9 +346,9 @@ def compiled(backend: Any, fn: Callable, variables: Any, donate: bool) -> Callab
             split(x, key, dynamic)
         if kwargs:
             split(kwargs, key, dynamic)
-        found = programs.get(key := tuple(key))
+        found = known.get(key := tuple(key))
         if found is None:
-            found = programs[key] = program(args, kwargs, key[0])
+            found = known[key] = program(args, kwargs, key[0])
         return found(dynamic)
 
     return run
@@ -360,7 +361,7 @@ class Transforms:
     """JAX's transforms over functions with Variables."""
 
     def jit(self, fn: Callable, variables: Any = None, donate: bool = True, **options: Any) -> Callable:
-        return compiled(self, fn, variables, donate)
+        return programs(self, fn, variables, donate)
 
     def value_and_grad(self, fn: Callable, variables: Any = None, has_aux: bool = False, argnums: Any = 0) -> Callable:
         wanted = None if variables is None else list(variables)
@@ -426,6 +427,10 @@ class Transforms:
     def scan(
         self, f: Callable, init: Any, xs: Any = None, length: Any = None, reverse: bool = False, unroll: Any = 1
     ) -> Any:
+        count = length if xs is None else next(x.shape[0] for x in tree.flatten(xs) if x is not None)
+        if 0 < count <= UNROLLED and _is_eager((init, xs)):
+            return self._steps(f, self._tensors(init), xs, count, reverse)
+
         def attempt(variables: list[Any]) -> Any:
             def body(state: Any, x: Any) -> Any:
                 (new, out), values = carry(f, variables, state[1], state[0], x)
@@ -438,9 +443,25 @@ class Transforms:
 
         return lifted(attempt)
 
+    def _steps(self, f: Callable, carry: Any, xs: Any, count: int, reverse: bool) -> Any:
+        columns = [None if x is None else _rows(self.convert(x)) for x in tree.flatten(xs)]
+        outputs: list[Any] = [None] * count
+        for i in reversed(range(count)) if reverse else range(count):
+            x = tree.pack_sequence_as(xs, [None if c is None else c[i] for c in columns])
+            carry, out = f(carry, x)
+            carry, outputs[i] = self._tensors(carry), self._tensors(out)
+        return carry, tree.map_structure(lambda *leaves: None if leaves[0] is None else jnp.stack(leaves), *outputs)
+
     def while_loop(self, cond: Callable, body: Callable, loop_vars: Any, maximum_iterations: Any = None) -> Any:
         several = isinstance(loop_vars, (tuple, list))
         most = None if maximum_iterations is None else jnp.asarray(maximum_iterations, jnp.int32)
+        done, loop = 0, self._tensors(tuple(loop_vars) if several else (loop_vars,))
+        while done < UNROLLED and _is_eager((loop, maximum_iterations)):
+            if (most is not None and done >= most) or not self.convert(cond(*loop)):
+                return loop if several else loop[0]
+            out = body(*loop)
+            loop = self._tensors(tuple(out) if isinstance(out, (tuple, list)) and several else (out,))
+            done += 1
 
         def attempt(variables: list[Any]) -> Any:
             def goes_on(state: Any) -> Any:
@@ -455,8 +476,7 @@ class Transforms:
                 out = tuple(out) if isinstance(out, (tuple, list)) and several else (out,)
                 return count + 1, self._tensors(out), values
 
-            loop = tuple(loop_vars) if several else (loop_vars,)
-            start = jnp.zeros((), jnp.int32), self._tensors(loop), [current(v) for v in variables]
+            start = jnp.asarray(done, jnp.int32), loop, [current(v) for v in variables]
             _, out, values = lax.while_loop(goes_on, step, start)
             store(variables, values)
             return out if several else out[0]
@@ -465,6 +485,11 @@ class Transforms:
 
     def fori_loop(self, lower: Any, upper: Any, body_fun: Callable, init_val: Any) -> Any:
         lower, upper = (x.value if hasattr(x, "assign") else x for x in (lower, upper))
+        if _is_eager((lower, upper, init_val)) and int(upper) - int(lower) <= UNROLLED:
+            value = self._tensors(init_val)
+            for i in range(int(lower), int(upper)):
+                value = self._tensors(body_fun(jnp.asarray(i, jnp.int32), value))
+            return value
 
         def attempt(variables: list[Any]) -> Any:
             def step(i: Any, state: Any) -> Any:
@@ -568,6 +593,14 @@ class Transforms:
         first = shapes(PROBES[0])
         unknown = any(None in s.shape for s in wanted)
         return tree.map_structure(_merged, first, shapes(PROBES[1]) if unknown else first)
+
+
+_rows = compiled(jnp.unstack)
+
+
+def _is_eager(values: Any) -> bool:
+    """Whether a loop may run step by step: nobody traces, as far as one can see."""
+    return local.state is None and not any(isinstance(x, jax.core.Tracer) for x in tree.flatten(values))
 
 
 class _Probe(StatelessScope):

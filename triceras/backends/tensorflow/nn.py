@@ -76,6 +76,8 @@ def sparse_categorical_crossentropy(
 
 # --- convolution ------------------------------------------------------------------------------------------------------
 
+_FORMATS = {3: "NWC", 4: "NHWC", 5: "NDHWC"}  # by rank; left to a default, the gradient in three dimensions breaks
+
 
 def _channels_last(function: Callable) -> Callable:
     """A function of images for both data formats."""
@@ -95,12 +97,16 @@ def conv(inputs: tf.Tensor, kernel: tf.Tensor, strides: tuple, padding: str, dil
     groups = (inputs.shape[-1] or kernel.shape[-2]) // kernel.shape[-2]
     padding = padding.upper()
     if groups == 1:
-        return tf.nn.convolution(inputs, kernel, strides, padding, dilations=dilation_rate)
+        return _ungrouped(inputs, kernel, strides, padding, dilation_rate)
     if kernel.shape[-2] == 1 and len(strides) < 3 and len(set(strides)) == 1:
         return _depthwise(inputs, kernel, strides, padding, dilation_rate)
     # The CPU has no kernel for the gradient of a grouped convolution.
     parts = zip(tf.split(inputs, groups, -1), tf.split(kernel, groups, -1), strict=True)
-    return tf.concat([tf.nn.convolution(x, k, strides, padding, dilations=dilation_rate) for x, k in parts], -1)
+    return tf.concat([_ungrouped(x, k, strides, padding, dilation_rate) for x, k in parts], -1)
+
+
+def _ungrouped(inputs: tf.Tensor, kernel: tf.Tensor, strides: tuple, padding: str, dilations: tuple) -> tf.Tensor:
+    return tf.nn.convolution(inputs, kernel, strides, padding, _FORMATS[inputs.shape.rank], dilations)
 
 
 def _depthwise(inputs: tf.Tensor, kernel: tf.Tensor, strides: tuple, padding: str, dilations: tuple) -> tf.Tensor:
@@ -123,7 +129,9 @@ def conv_transpose(
     sizes = [inputs.shape[i + 1] or running[i + 1] for i in range(rank)]
     full = [(n - 1) * s + k for n, s, k in zip(sizes, strides, kernel.shape, strict=False)]
     batch, filters = inputs.shape[0] or running[0], kernel.shape[-2]
-    result = tf.nn.conv_transpose(inputs, kernel, shape_tensor((batch, *full, filters)), strides, "VALID")
+    result = tf.nn.conv_transpose(
+        inputs, kernel, shape_tensor((batch, *full, filters)), strides, "VALID", _FORMATS[rank + 2]
+    )
     begin, end = [], []
     for i, n in enumerate(sizes):
         size, before = transposed(n, kernel.shape[i], strides[i], padding, output_padding[i])
@@ -154,11 +162,15 @@ def _dilated(kernel: tf.Tensor, rates: tuple) -> tf.Tensor:
 # --- pooling ----------------------------------------------------------------------------------------------------------
 
 
-@_channels_last
-def max_pool(inputs: tf.Tensor, pool_size: tuple, strides: tuple, padding: str) -> tf.Tensor:
-    return tf.nn.max_pool(inputs, pool_size, strides, padding.upper())
+def _pool(native: Callable) -> Callable:
+    @_channels_last
+    def pool(inputs: tf.Tensor, pool_size: tuple, strides: tuple, padding: str) -> tf.Tensor:
+        rank = inputs.shape.rank
+        # In three dimensions the CPU has kernels for these two alone.
+        x = inputs if rank < 5 or inputs.dtype in (tf.float32, tf.bfloat16) else tf.cast(inputs, tf.float32)
+        return tf.cast(native(x, pool_size, strides, padding.upper(), _FORMATS[rank]), inputs.dtype)
+
+    return pool
 
 
-@_channels_last
-def average_pool(inputs: tf.Tensor, pool_size: tuple, strides: tuple, padding: str) -> tf.Tensor:
-    return tf.nn.avg_pool(inputs, pool_size, strides, padding.upper())
+max_pool, average_pool = _pool(tf.nn.max_pool), _pool(tf.nn.avg_pool)

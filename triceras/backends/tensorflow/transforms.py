@@ -20,6 +20,7 @@ from triceras.core.dtypes import standardize_dtype
 from triceras.core.scope import local, setting
 from triceras.core.spec import Spec
 from triceras.core.state import StatelessScope
+from triceras.transforms import call_gradient_function
 
 
 class Loops:
@@ -272,7 +273,7 @@ class Transforms(Loops):
                 output, gradient = f(*args, **kwargs)
 
                 def backward(*upstream: Any, variables: Any = None) -> Any:
-                    found = gradient(*upstream)
+                    found = call_gradient_function(gradient, args, upstream if len(upstream) > 1 else upstream[0])
                     return found if variables is None else (found, [None] * len(variables))
 
                 return output, backward

@@ -159,13 +159,30 @@ def flip(x, axis=None):
     return torch.flip(x, axis)
 
 
+def padded(x, pad_width, value=0):
+    """A tensor with a constant around it; where the width is negative, it is cut."""
+    for axis, (before, after) in enumerate(pad_width):
+        if before < 0 or after < 0:
+            cut = builtins.max(-before, 0)
+            x = x.narrow(axis, cut, x.shape[axis] - cut - builtins.max(-after, 0))
+    widths = [(builtins.max(before, 0), builtins.max(after, 0)) for before, after in pad_width]
+    if builtins.all(isinstance(size, int) for size in x.shape):
+        return F.pad(x, [n for pair in reversed(widths) for n in pair], value=value)
+    # In a captured graph torch's own function would fix the unknown sizes.
+    result = x.new_full([size + sum(pair) for size, pair in zip(x.shape, widths, strict=True)], value)
+    inside = result
+    for axis, (before, _) in enumerate(widths):
+        inside = inside.narrow(axis, before, x.shape[axis])
+    inside.copy_(x)
+    return result
+
+
 def pad(x, pad_width, mode="constant", constant_values=None):
     if mode == "constant":
-        flat = [n for pair in reversed(pad_width) for n in pair]
         if isinstance(constant_values, torch.Tensor):
-            inside = F.pad(torch.ones_like(x, dtype=torch.bool), flat)
-            return torch.where(inside, F.pad(x, flat), constant_values.to(x.dtype))
-        return F.pad(x, flat, value=constant_values)
+            inside = padded(torch.ones_like(x, dtype=torch.bool), pad_width)
+            return torch.where(inside, padded(x, pad_width), constant_values.to(x.dtype))
+        return padded(x, pad_width, constant_values)
     for axis, (before, after) in enumerate(pad_width):
         if before or after:
             places = np.pad(np.arange(x.shape[axis]), (before, after), mode=mode)

@@ -12,10 +12,11 @@ from typing import Any
 import torch
 from torch.nn.modules.module import _has_any_global_hook
 
-from triceras.backends.torch.tensor import to_torch
+from triceras.backends.torch.tensor import default_device, placed_on, to_torch
 from triceras.backends.torch.variable import held
+from triceras.core.scope import local
 
-_STATE = frozenset(torch.nn.Module().__dict__) | {"_native_attributes", "_shown"}
+_STATE = frozenset(torch.nn.Module().__dict__) | {"_native_attributes", "_shown", "_home"}
 
 
 class TorchLayer(torch.nn.Module):
@@ -34,7 +35,7 @@ class TorchLayer(torch.nn.Module):
     def _init_native(self) -> None:
         """Set up the module's own state; calls no `__init__` of a layer."""
         torch.nn.Module.__init__(self)
-        self.__dict__.update(training=None, _native_attributes={}, _shown=())
+        self.__dict__.update(training=None, _native_attributes={}, _shown=(), _home=None)
 
     def _drop_native(self) -> None:
         """Forget the module's own state: the layer moves to another backend."""
@@ -141,10 +142,13 @@ class TorchLayer(torch.nn.Module):
         return self
 
     def _follow(self, fn: Callable) -> None:
-        """Compute in the dtype that `half()`, `double()`… gave the weights; also where a layer has none."""
-        dtype = self.backend.dtype(fn(torch.empty(0, dtype=to_torch(self.variable_dtype))))
-        if dtype != self.variable_dtype:
-            self.dtype_policy = dtype
+        """Compute where and in what `to()`, `half()`… moved the weights; also where a layer has none."""
+        before = torch.empty(0, dtype=to_torch(self.variable_dtype), device=self._home or default_device())
+        after = fn(before)
+        if after.dtype is not before.dtype:
+            self.dtype_policy = self.backend.dtype(after)
+        if after.device != before.device:
+            self.__dict__["_home"] = after.device
 
     def requires_grad_(self, requires_grad: bool = True) -> TorchLayer:
         super().requires_grad_(requires_grad)
@@ -168,21 +172,37 @@ class TorchLayer(torch.nn.Module):
 
 
 def _with_hooks(plain: Callable) -> Callable:
-    """A class's `__call__` that goes through torch's machinery where hooks are registered."""
+    """A class's `__call__` that knows `train()` and `eval()`, and runs torch's hooks where some are registered."""
 
     def __call__(self: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: N807
         state = self.__dict__
-        if (
-            state["_forward_hooks"]
-            or state["_forward_pre_hooks"]
-            or state["_backward_hooks"]
-            or state["_backward_pre_hooks"]
-            or _has_any_global_hook()
-        ):
-            return self._call_impl(*args, **kwargs)
-        return plain(self, *args, **kwargs)
+        call = _run_hooks if _has_hooks(state) else plain
+        if local.call is not None:
+            return call(self, *args, **kwargs)
+        if state["training"] is not None:
+            kwargs.setdefault("training", state["training"])
+        home = state["_home"] or default_device()
+        if home is None:
+            return call(self, *args, **kwargs)
+        with placed_on(home):
+            args, kwargs = self.backend.place_batch((args, kwargs))
+            return call(self, *args, **kwargs)
 
     return __call__
+
+
+def _run_hooks(layer: TorchLayer, *args: Any, **kwargs: Any) -> Any:
+    return layer._call_impl(*args, **kwargs)
+
+
+def _has_hooks(state: dict[str, Any]) -> bool:
+    return bool(
+        state["_forward_hooks"]
+        or state["_forward_pre_hooks"]
+        or state["_backward_hooks"]
+        or state["_backward_pre_hooks"]
+        or _has_any_global_hook()
+    )
 
 
 def _key(variable: Any, attribute: str | None) -> str:
@@ -195,7 +215,7 @@ def _modules_in(attributes: dict[str, Any]) -> Iterator[tuple[str, torch.nn.Modu
     """The modules among attributes, also those in lists and dicts as `name_0`, `name_key`."""
     for name, value in attributes.items():
         if isinstance(value, torch.nn.Module):
-            yield str(name).replace(".", "_"), value
+            yield str(name).replace(".", "_").lstrip("_"), value
         elif isinstance(value, (list, tuple, dict)):
             items = value.items() if isinstance(value, dict) else enumerate(value)
             yield from _modules_in({f"{name}_{key}": item for key, item in items})

@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from triceras.backends.torch.array import padded
 from triceras.backends.torch.transforms import gradient_depth
 from triceras.core import config, dtypes
 from triceras.ops.op import OPS
@@ -124,7 +125,7 @@ def _padding(x, windows, strides, dilations, padding, fill=0.0):
     pairs = [same_padding(size, window, stride, dilation) for size, window, stride, dilation in places]
     if all(before == after for before, after in pairs):
         return x, tuple(before for before, _ in pairs)
-    return F.pad(x, [n for pair in reversed(pairs) for n in pair], value=fill), (0,) * len(windows)
+    return padded(x, ((0, 0), (0, 0), *pairs), fill), (0,) * len(windows)
 
 
 def conv(inputs, kernel, strides=1, padding="valid", data_format=None, dilation_rate=1):
@@ -146,7 +147,7 @@ def conv_transpose(
     cuts = [transposed(n, k, s, padding, extra, d) for n, k, s, extra, d in places]
     around = [(-crop, size + crop - have) for (size, crop), have in zip(cuts, full.shape[2:], strict=True)]
     if any(n for pair in around for n in pair):
-        full = F.pad(full, [n for pair in reversed(around) for n in pair])
+        full = padded(full, ((0, 0), (0, 0), *around))
     return _as_given(full, data_format)
 
 

@@ -1,9 +1,9 @@
 """torch functions of the ops in `ops/random.py`."""
 
 import torch
-from torch._subclasses.fake_tensor import FakeTensor
 
-from triceras.backends.torch.tensor import to_torch
+from triceras.backends.torch.tensor import is_traced, to_torch
+from triceras.backends.torch.transforms import in_checkpoint
 from triceras.core import config
 from triceras.ops.op import OPS
 
@@ -40,11 +40,16 @@ def random_normal(key, shape, dtype=None):
 
 
 def _drawn(name, draw, key, shape, dtype):
-    """Numbers from torch's own generator, seeded with the key; in a graph, from the process's generator."""
-    if config.rng() != "native":
+    """Numbers from torch's own generator, seeded with the key.
+
+    In a graph it is the process's generator, as nobody can read the key there; where numbers must come out the same
+    when they are drawn again, they are portable ones.
+    """
+    traced = is_traced(key)
+    if config.rng() != "native" or (traced and in_checkpoint()):
         return OPS[name].body(key, shape, dtype)
-    generator = None
-    if not isinstance(key, FakeTensor):
-        first, second = key.tolist()
-        generator = torch.Generator(key.device).manual_seed((first % 2**31 << 32) + second)
+    if traced:
+        return draw(shape, dtype=to_torch(dtype), device=key.device)
+    first, second = key.tolist()
+    generator = torch.Generator(key.device).manual_seed((first % 2**31 << 32) + second)
     return draw(shape, generator=generator, dtype=to_torch(dtype), device=key.device)

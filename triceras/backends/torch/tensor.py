@@ -53,7 +53,12 @@ def to_torch(dtype: str | None) -> torch.dtype | None:
         raise TypeError(f"torch has no tensors of dtype {dtype!r}: keep such data in NumPy arrays.") from None
 
 
-class _Place:
+def is_traced(x: torch.Tensor) -> bool:
+    """Whether a tensor is a fake one in a graph that is being captured, or one of `vmap`'s."""
+    return isinstance(x, FakeTensor) or torch._C._functorch.is_functorch_wrapped_tensor(x)
+
+
+class placed_on:  # noqa: N801 - reads as a function
     """A context in which new tensors go to one device."""
 
     def __init__(self, device: torch.device):
@@ -126,9 +131,7 @@ class Tensors:
         return Spec((d if isinstance(d, int) else None for d in x.shape), self.dtype(x))
 
     def is_traced(self, x: Any) -> bool:
-        return isinstance(x, FakeTensor) or (
-            isinstance(x, torch.Tensor) and torch._C._functorch.is_functorch_wrapped_tensor(x)
-        )
+        return isinstance(x, torch.Tensor) and is_traced(x)
 
     # --- the machine -----------------------------------------------------------------------------------------------
 
@@ -138,12 +141,12 @@ class Tensors:
         kind = "gpu" if _accelerator.type == "cuda" else _accelerator.type
         return ["cpu:0", *(f"{kind}:{i}" for i in range(torch.accelerator.device_count()))]
 
-    def device(self, name: str) -> _Place:
+    def device(self, name: str) -> placed_on:
         given = str(name).lower().replace("cuda", "gpu")
         known = self.device_names()
         if given not in known and f"{given}:0" not in known:
             raise ValueError(f"The torch backend has no device {name!r}. It has: {', '.join(known)}.")
-        return _Place(torch.device("cpu" if given.startswith("cpu") else given.replace("gpu", "cuda")))
+        return placed_on(torch.device("cpu" if given.startswith("cpu") else given.replace("gpu", "cuda")))
 
     def synchronize(self) -> None:
         if _accelerator is not None:

@@ -25,6 +25,7 @@ PROBES = (32, 64)  # two sizes for unknown dimensions: what differs between them
 
 class _Depth(threading.local):
     gradients = 0
+    checkpoints = 0
 
 
 _depth = _Depth()
@@ -33,6 +34,11 @@ _depth = _Depth()
 def gradient_depth() -> int:
     """How many `value_and_grad` calls are open in this thread: in the second, first derivatives are differentiated."""
     return _depth.gradients
+
+
+def in_checkpoint() -> bool:
+    """Whether what runs in this thread is to run once more in the backward pass, or does so now."""
+    return _depth.checkpoints > 0
 
 
 class Transforms:
@@ -291,8 +297,13 @@ class _Replay:
         self.backend, self.fn, self.before = backend, fn, None
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if self.before is None:
-            return self._first(args, kwargs)
+        _depth.checkpoints += 1
+        try:
+            return self._first(args, kwargs) if self.before is None else self._again(args, kwargs)
+        finally:
+            _depth.checkpoints -= 1
+
+    def _again(self, args: tuple, kwargs: dict[str, Any]) -> Any:
         with setting(backend=self.backend, state=None, **self.settings), StatelessScope() as scope:
             for variable, value in self.before:
                 scope.set(variable, value)
