@@ -609,17 +609,49 @@ def test_gradients_with_closures_leave_nothing_behind():
         gc.enable()
 
 
-def _capture(fn, *args):
-    """The graph of a function, captured on fake tensors as the compiled step will be."""
+def _capture(fn, *args, dynamic=0):
+    """The graph of a function, captured on fake tensors as the compiled step will be.
+
+    The first size of the first `dynamic` arguments is left open.
+    """
+    from torch._dynamo.source import ConstantSource
     from torch._subclasses.fake_tensor import FakeTensorMode
     from torch.fx.experimental.proxy_tensor import make_fx
+    from torch.fx.experimental.symbolic_shapes import DimDynamic, ShapeEnv, StatelessSymbolicContext
 
-    mode = FakeTensorMode(allow_non_fake_inputs=False)
-    fakes = [mode.from_tensor(x.detach()) for x in args]
+    mode = FakeTensorMode(shape_env=ShapeEnv(), allow_non_fake_inputs=False)
+
+    def fake(x, i):
+        kinds = [DimDynamic.DYNAMIC if i < dynamic and axis == 0 else DimDynamic.STATIC for axis in range(x.ndim)]
+        context = StatelessSymbolicContext(kinds)
+        return mode.from_tensor(x.detach(), symbolic_context=context, source=ConstantSource(f"input{i}"))
+
+    fakes = [fake(x, i) for i, x in enumerate(args)]
     with mode, torch.no_grad():
         graph = make_fx(lambda *given: list(fn(*given)))(*fakes)
     assert not any("_local_scalar_dense" in str(node.target) for node in graph.graph.nodes)
     return graph, fakes
+
+
+def test_one_graph_serves_every_batch_size():
+    kernel = triceras.Variable(np.random.default_rng(0).normal(size=(3, 3, 4, 2)), dtype="float32")
+
+    def step(images, values):
+        def loss():
+            x = ops.conv(images, kernel, strides=2, padding="same")
+            x = ops.average_pool(ops.relu(x), 3, padding="same")
+            x = ops.reshape(ops.pad(x, ((0, 0), (1, 0), (0, 1), (0, 0))), (ops.shape(x)[0], -1))
+            return ops.mean(ops.square(x @ ops.transpose(x)))
+
+        with StatelessScope([(kernel, values)]):
+            value, (gradient,) = triceras.value_and_grad(loss, [kernel])()
+        return value, gradient
+
+    images = torch.rand(6, 8, 8, 4)
+    graph, _ = _capture(step, images, kernel.value, dynamic=1)
+    for count in (6, 1, 4):
+        for got, want in zip(graph(images[:count], kernel.value), step(images[:count], kernel.value), strict=True):
+            torch.testing.assert_close(got, want)
 
 
 def test_a_step_can_be_captured():

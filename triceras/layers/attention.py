@@ -53,6 +53,11 @@ class MultiHeadAttention(Layer):
         (1, 4, 8)
     """
 
+    query_dense: Any = None
+    key_dense: Any = None
+    value_dense: Any = None
+    output_dense: Any = None
+
     def __init__(
         self,
         num_heads: int,

@@ -65,6 +65,8 @@ class Dense(Layer):
         (2, 3)
     """
 
+    kernel: Any = None
+
     def __init__(
         self,
         units: int,
@@ -135,6 +137,15 @@ class Dense(Layer):
         """Not supported yet."""
         not_yet(rank=rank)
 
+    @property
+    def variable_serialization_spec(self) -> dict[str | None, list[str]]:
+        """The names of the variables in a file, by quantization mode."""
+        return {None: ["kernel", "bias"]}
+
+    def quantized_build(self, kernel_shape: Any, mode: str, config: Any = None) -> None:
+        """Not supported yet."""
+        not_yet(mode=mode)
+
     def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
@@ -168,6 +179,8 @@ class Embedding(Layer):
         >>> tuple(triceras.layers.Embedding(10, 4)(np.array([[1, 2, 3]])).shape)
         (1, 3, 4)
     """
+
+    embeddings: Any = None
 
     def __init__(
         self,
@@ -235,6 +248,15 @@ class Embedding(Layer):
     ) -> None:
         """Not supported yet."""
         not_yet(rank=rank)
+
+    @property
+    def variable_serialization_spec(self) -> dict[str | None, list[str]]:
+        """The names of the variables in a file, by quantization mode."""
+        return {None: ["embeddings"]}
+
+    def quantized_build(self, embeddings_shape: Any, mode: str, config: Any = None) -> None:
+        """Not supported yet."""
+        not_yet(mode=mode)
 
     def get_config(self) -> dict[str, Any]:
         return {

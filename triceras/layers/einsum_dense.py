@@ -37,6 +37,8 @@ class EinsumDense(Layer):
         (2, 3, 4)
     """
 
+    kernel: Any = None
+
     def __init__(
         self,
         equation: str,
@@ -97,6 +99,21 @@ class EinsumDense(Layer):
 
     def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
         return analyze(self.equation, self.bias_axes, input_shape, self.partial_output_shape)[2]
+
+    def enable_lora(
+        self, rank: int, lora_alpha: float | None = None, a_initializer: Any = "he_uniform", b_initializer: Any = "zeros"
+    ) -> None:
+        """Not supported yet."""
+        not_yet(rank=rank)
+
+    @property
+    def variable_serialization_spec(self) -> dict[str | None, list[str]]:
+        """The names of the variables in a file, by quantization mode."""
+        return {None: ["kernel", "bias"]}
+
+    def quantized_build(self, kernel_shape: Any, mode: str, config: Any = None) -> None:
+        """Not supported yet."""
+        not_yet(mode=mode)
 
     def get_config(self) -> dict[str, Any]:
         return {

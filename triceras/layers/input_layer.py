@@ -28,6 +28,8 @@ class InputLayer(Layer):
         ValueError: neither `shape` nor `batch_shape`, or both.
     """
 
+    batch_shape: tuple[int | None, ...] = ()
+
     def __init__(
         self,
         shape: Any = None,

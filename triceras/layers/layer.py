@@ -47,6 +47,10 @@ class Layer(Operation, metaclass=binding.LayerType):
         ((2, 3), ['scale/scale'])
     """
 
+    compute_dtype: str = "float32"
+    input_spec: Any = None
+    supports_masking = False
+
     def __new__(cls, *args: Any, **kwargs: Any) -> Layer:
         self = binding.create(cls, registry.current())
         state = self.__dict__
@@ -775,6 +779,22 @@ class Layer(Operation, metaclass=binding.LayerType):
     def quantize(self, mode: Any = None, type_check: bool = True, config: Any = None) -> None:
         """Not available for this layer."""
         raise NotImplementedError(f"Layer {type(self).__name__} does not have a `quantize()` method implemented.")
+
+    def quantized_build(self, input_shape: Any, mode: str) -> None:
+        """Not available for this layer."""
+        raise NotImplementedError(f"Layer {type(self).__name__} has no quantized weights.")
+
+    def quantized_call(self, *args: Any, **kwargs: Any) -> Any:
+        """Not available for this layer."""
+        raise NotImplementedError(f"Layer {type(self).__name__} has no quantized call.")
+
+    def rematerialized_call(self, layer_call: Any, *args: Any, **kwargs: Any) -> Any:
+        """`layer_call`, whose inner results are computed again in the backward pass instead of being kept."""
+        return self.backend.checkpoint(layer_call)
+
+    def add_metric(self, *args: Any, **kwargs: Any) -> None:
+        """Keras 2's way; keep a metric as an attribute instead and update it in `call`."""
+        raise NotImplementedError("`add_metric` is gone: keep a metric as an attribute of the layer and call its `update_state`.")
 
     def __reduce__(self) -> tuple:
         native = self._native_names() if self.backend.layer_mixin is not None else ()

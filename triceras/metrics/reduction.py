@@ -140,7 +140,7 @@ class MeanMetricWrapper(Mean):
         """
         mask = masks.get(y_pred)
         backend = registry.backend_of(y_pred, y_true) or registry.current()
-        values = self._fn(backend.convert(y_true), backend.convert(y_pred), **self._settings)
+        values = backend.convert(self._fn(backend.convert(y_true), backend.convert(y_pred), **self._settings), self.dtype)
         super().update_state(values, masked(sample_weight, mask, values, self.dtype))
 
     def get_config(self) -> dict[str, Any]:
@@ -167,6 +167,6 @@ def masked(weights: Any, mask: Any, values: Any, dtype: str) -> Any:
     mask, values = match_ranks(ops.cast(mask, dtype), values)
     if weights is None:
         return mask
-    mask = ops.multiply(align_weights(mask, values), ops.ones_like(values))
+    mask = align_weights(mask, values) * ops.ones_like(values)
     weights, _ = match_ranks(ops.cast(weights, dtype), mask)
     return align_weights(weights, mask) * mask

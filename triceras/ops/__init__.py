@@ -3,6 +3,7 @@
 Names are listed by hand.
 """
 
+from triceras.core import abstract  # noqa: F401, I001 - makes ops work on specs; it needs the op table
 from triceras.ops.array import (
     append,
     arange,
@@ -156,9 +157,9 @@ from triceras.ops.math import (
     isnan,
     left_shift,
     log,
-    log10,
     log1p,
     log2,
+    log10,
     logaddexp,
     logaddexp2,
     maximum,
@@ -270,8 +271,6 @@ from triceras.ops.reduce import (
     top_k,
     var,
 )
-
-from triceras.core import abstract  # noqa: F401, I001 - makes ops work on specs; it needs the op table
 
 __all__ = [
     "abs",

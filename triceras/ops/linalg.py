@@ -115,7 +115,7 @@ def _tensordot(x1: Any, x2: Any, axes: Any) -> Any:
     first, second = _tensordot_axes(x1, x2, axes)
     for a, b in zip(first, second, strict=True):
         if None not in (x1.shape[a], x2.shape[b]) and x1.shape[a] != x2.shape[b]:
-            raise ValueError(f"axis {a} of x1 and axis {b} of x2 must have one size; got shapes {x1.shape}, {x2.shape}.")
+            raise ValueError(f"axis {a} of x1 and {b} of x2 must have one size; got shapes {x1.shape}, {x2.shape}.")
     rest = [d for i, d in enumerate(x1.shape) if i not in first]
     return (*rest, *(d for i, d in enumerate(x2.shape) if i not in second))
 
@@ -143,22 +143,24 @@ def _dot(x1: Any, x2: Any) -> Any:
     return _tensordot(x1, x2, ((-1,), (-1 if len(x2.shape) == 1 else -2,)))
 
 
-@composite(Rule(_dot, matmul_, ("x1", "x2")))
+@composite(Rule(_dot, promote, ("x1", "x2")))
 def dot(x1: Any, x2: Any) -> Any:
     """The products of the last axis of `x1` with the second last (or only) one of `x2`, summed; NumPy's `dot`."""
     if not len(x1.shape) or not len(x2.shape):
         return ops.multiply(x1, x2)
-    return tensordot(x1, x2, ((-1,), (-1 if len(x2.shape) == 1 else -2,)))
+    return ops.cast(tensordot(x1, x2, ((-1,), (-1 if len(x2.shape) == 1 else -2,))), ops.dtype(x1))
 
 
 def _inner(x1: Any, x2: Any) -> Any:
     return _tensordot(x1, x2, ((-1,), (-1,))) if len(x1.shape) and len(x2.shape) else _dot(x1, x2)
 
 
-@composite(Rule(_inner, matmul_, ("x1", "x2")))
+@composite(Rule(_inner, promote, ("x1", "x2")))
 def inner(x1: Any, x2: Any) -> Any:
     """The products of the last axes of both, summed."""
-    return tensordot(x1, x2, ((-1,), (-1,))) if len(x1.shape) and len(x2.shape) else ops.multiply(x1, x2)
+    if not len(x1.shape) or not len(x2.shape):
+        return ops.multiply(x1, x2)
+    return ops.cast(tensordot(x1, x2, ((-1,), (-1,))), ops.dtype(x1))
 
 
 def _outer(x1: Any, x2: Any) -> Any:
@@ -183,7 +185,7 @@ def _cross_axes(bound: dict[str, Any]) -> None:
     for name, x in (("axisa", bound["x1"]), ("axisb", bound["x2"])):
         bound[name] = normalize_axis(bound[name], len(x.shape), name)
         if x.shape[bound[name]] not in (2, 3, None):
-            raise ValueError(f"vectors must have 2 or 3 elements; got shape {tuple(x.shape)} with {name}={bound[name]}.")
+            raise ValueError(f"vectors must have 2 or 3 elements; got shape {tuple(x.shape)}, {name}={bound[name]}.")
 
 
 def _cross(x1: Any, x2: Any, axisa: int, axisb: int, axisc: int, axis: Any) -> Any:
@@ -349,7 +351,7 @@ def lstsq(a: Any, b: Any, rcond: float | None = None) -> Any:
     Args:
         a: a matrix of shape `(m, n)`.
         b: a tensor of shape `(m,)` or `(m, k)`.
-        rcond: singular values below this part of the largest count as 0; by default max(m, n) times the dtype's epsilon.
+        rcond: singular values below this part of the largest count as 0; default max(m, n) times the dtype's epsilon.
     """
     u, s, vh = svd(a, full_matrices=False)
     if rcond is None:

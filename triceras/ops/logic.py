@@ -7,7 +7,17 @@ from typing import Any
 from triceras import ops
 from triceras.core import dtypes
 from triceras.ops.op import composite, primitive
-from triceras.ops.rules import Rule, boolean, broadcast, broadcast_shapes, compare, elementwise, reduction, select, to_bool
+from triceras.ops.rules import (
+    Rule,
+    boolean,
+    broadcast,
+    broadcast_shapes,
+    compare,
+    elementwise,
+    reduction,
+    select,
+    to_bool,
+)
 
 
 @primitive(broadcast(compare))

@@ -13,9 +13,7 @@ from triceras import ops
 from triceras.core import dtypes
 from triceras.ops.op import composite, primitive
 from triceras.ops.rules import (
-    Rule,
     broadcast,
-    broadcast_shapes,
     elementwise,
     float_,
     numeric,
@@ -151,9 +149,7 @@ def _clip_dtypes(x: Any, low: Any, high: Any) -> tuple[tuple, Any]:
     return (dtype, dtype, dtype), dtype
 
 
-@composite(
-    Rule(lambda x, x_min, x_max: broadcast_shapes(x.shape, x_min.shape, x_max.shape), _clip_dtypes, ("x", "x_min", "x_max"))
-)
+@composite(broadcast(_clip_dtypes, ("x", "x_min", "x_max")))
 def clip(x: Any, x_min: Any, x_max: Any) -> Any:
     """`x` limited to the range from `x_min` to `x_max`, in the dtype of `x`.
 

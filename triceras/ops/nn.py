@@ -393,7 +393,8 @@ def _labels(bound: dict[str, Any]) -> None:
         bound["target"] = ops.squeeze(bound["target"], axis=bound["axis"])
     elif len(target) != ndim - 1:
         raise ValueError(
-            f"target must have the shape of output without the classes; got shapes {target} and {tuple(bound['output'].shape)}."
+            f"target must have the shape of output without the classes; got shapes {target} and "
+            f"{tuple(bound['output'].shape)}."
         )
 
 
@@ -401,7 +402,7 @@ def _sparse_categorical(target: Any, output: Any, from_logits: bool, axis: int) 
     expected = reduced(output.shape, axis, False)
     for a, b in zip(target.shape, expected, strict=True):
         if a != b and None not in (a, b):
-            raise ValueError(f"target must have the shape of output without the classes, {expected}; got {target.shape}.")
+            raise ValueError(f"target must have the shape {expected} (output's, less the classes); got {target.shape}.")
     return expected
 
 

@@ -10,9 +10,9 @@ import math
 from typing import Any
 
 from triceras import ops
+from triceras.ops.array import _as_shape, static
 from triceras.ops.op import composite, primitive
 from triceras.ops.rules import Rule
-from triceras.ops.array import _as_shape, static
 
 
 def _no_vote(key: Any) -> tuple[tuple, Any]:

@@ -25,6 +25,7 @@ from triceras.ops.rules import (
     same,
     size_of,
     summed,
+    to_bool,
 )
 
 # --- sums and moments -------------------------------------------------------------------------------------------------
@@ -314,7 +315,7 @@ def top_k(x: Any, k: int, sorted: bool = True) -> Any:
     return ops.take_along_axis(x, indices, axis=-1), indices
 
 
-@composite(Rule(lambda targets, predictions, k: targets.shape, lambda t, p: ((t, p), "bool"), ("targets", "predictions")))
+@composite(Rule(lambda targets, **rest: targets.shape, to_bool, ("targets", "predictions")))
 def in_top_k(targets: Any, predictions: Any, k: int) -> Any:
     """Whether each target class is among the `k` best predictions; ties count as in.
 

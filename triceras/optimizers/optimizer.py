@@ -506,6 +506,9 @@ class Optimizer:
     def load_own_variables(self, store: Any) -> None:
         """Read `variables` from what `save_own_variables` wrote; a store of another optimizer is left aside."""
         mine = self.variables
+        scalars = [v for v in mine[:2] if v.shape == ()]
+        if len(store.keys()) == len(scalars):  # saved before its first step: no slots yet
+            mine = scalars
         if len(store.keys()) != len(mine):
             warnings.warn(
                 f"Skipping variable loading for optimizer '{self.name}', because it has {len(mine)} variables whereas "

@@ -76,9 +76,20 @@ def modern(entry: Any) -> Any:
         converted["module"] = entry.get("module") or _module_of(name, config)
         config = _layer_config(name, config)
     converted["config"] = config
+    if _is_keras_2(config.get("layers")):
+        config |= {key: _only(config[key]) for key in ("input_layers", "output_layers") if key in config}
     if "inbound_nodes" in entry:
         converted["inbound_nodes"] = [_modern_node(node) for node in entry["inbound_nodes"] or ()]
     return converted
+
+
+def _is_keras_2(layers: Any) -> bool:
+    return any(isinstance(node, list) for layer in layers or () for node in layer.get("inbound_nodes") or ())
+
+
+def _only(places: Any) -> Any:
+    """Keras 2 writes a single input or output as a list of one."""
+    return places[0] if isinstance(places, list) and len(places) == 1 and isinstance(places[0], list) else places
 
 
 def _module_of(name: Any, config: dict[str, Any]) -> str:
@@ -172,17 +183,10 @@ def _load_optimizer(model: Any, root: h5.Group) -> None:
         return
     if not optimizer.built:
         optimizer.build(model.trainable_variables)
+    shapes = {tuple(v.shape) for v in optimizer.variables}
     datasets = [_dataset(group, name) for name in group.texts("weight_names")]
-    variables = list(optimizer.variables)
-    if [d.shape for d in datasets] != [tuple(v.shape) for v in variables]:
-        warnings.warn(
-            f"Skipping variable loading for optimizer '{optimizer.name}', because it has {len(variables)} variables "
-            f"whereas the saved optimizer has {len(datasets)} variables.",
-            stacklevel=7,
-        )
-        return
-    for variable, dataset in zip(variables, datasets, strict=True):
-        variable.assign(dataset.read([tuple(variable.shape)]))
+    store = {str(i): dataset.read(shapes) for i, dataset in enumerate(datasets)}
+    serialization.guarded("optimizer_weights", optimizer.load_own_variables, store)
 
 
 def _dataset(group: h5.Group, name: str) -> h5.Dataset:

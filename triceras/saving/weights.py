@@ -77,11 +77,17 @@ def _attributes(obj: Any) -> Iterator[tuple[str, Any]]:
     names = [name for name in dir(obj) if not name.startswith("__") and name not in skipped]
     first = "layers" if _has_layer_list(obj) else None
     for name in sorted(names, key=lambda name: (name != first, name.startswith("_"), name)):
-        with contextlib.suppress(Exception), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            value = getattr(obj, name)
-            if holds_values(value) or isinstance(value, (list, tuple, dict)):
-                yield name, value
+        value = _quietly(obj, name)
+        if holds_values(value) or isinstance(value, (list, tuple, dict)):
+            yield name, value
+
+
+def _quietly(obj: Any, name: str) -> Any:
+    """An attribute, or None where a property can't tell it."""
+    with contextlib.suppress(Exception), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return getattr(obj, name)
+    return None
 
 
 def _has_layer_list(obj: Any) -> bool:

@@ -1,4 +1,4 @@
-"""Samples of every op: inputs with odd dtypes and shapes, and NumPy references. `CASES` has one `Case` for each, by name."""
+"""Samples of every op: inputs with odd dtypes and shapes, and NumPy references. `CASES` has one `Case` for each op."""
 
 from triceras.testing import samples_array, samples_math
 from triceras.testing.case import CASES, Case, Sample

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
@@ -41,6 +41,7 @@ class Trainer:
     steps_per_execution = 1
     history: Any = None
     _compiled: Compiled | None = None
+    _initial_epoch = 0  # where `fit` begins; a callback may change it
     _steps: StepCache | None = None
 
     # --- compile -----------------------------------------------------------------------------------------------------
@@ -339,16 +340,20 @@ class Trainer:
         convert = data_adapters.convert_with(self._for_step if as_arrays else self._to_native)
         return [self.backend.place_batch(convert(batch)) for batch in batches]
 
-    def _before_first_step(self, data: Any, training: bool = False) -> None:
+    def _get_ready(self, first_batch: Callable[[], Any], kind: str) -> None:
         """Before the first step: make the weights, the metrics and the optimizer's slots, outside of any trace."""
-        compiled = self._compiled
+        compiled = self._compiled if kind != "predict" else None
         if not self.built or (compiled is not None and not compiled.built):
-            x, y, _ = unpack_x_y_sample_weight(self._batches([data], for_step=False)[0])
-            y_pred = self._predicted_specs(x)
-            if compiled is not None and y_pred is not None and y is not None:
-                compiled.build(y, y_pred)
-        if training and self.optimizer is not None and not self.optimizer.built:
+            data = first_batch()
+            if data is not None:
+                self._build_for(*unpack_x_y_sample_weight(self._batches([data], for_step=False)[0])[:2], compiled)
+        if kind == "train" and self.optimizer is not None and not self.optimizer.built:
             self.optimizer.build(self.trainable_variables)
+
+    def _build_for(self, x: Any, y: Any, compiled: Compiled | None) -> None:
+        y_pred = self._predicted_specs(x)
+        if compiled is not None and y_pred is not None and y is not None:
+            compiled.build(y, y_pred)
 
     def _predicted_specs(self, x: Any) -> Any:
         """The outputs for a batch as specs, or as tensors where the model's code needs tensors; None without `call`."""
@@ -428,14 +433,17 @@ class Trainer:
             source = data_adapters.make_source(x, y, sample_weight, batch_size, shuffle, class_weight)
             train = data_adapters.Epochs(source, steps_per_epoch, self.steps_per_execution)
             validation = self._validation(validation_data, validation_batch_size or batch_size, validation_steps)
+            self._get_ready(train.peek, "train")
             callbacks = self._callbacks(callbacks, verbose, epochs=epochs, steps=train.num_steps, history=True)
-            return self._fit(train, validation, callbacks, range(initial_epoch, epochs), validation_freq)
+            return self._fit(train, validation, callbacks, (initial_epoch, epochs), validation_freq)
 
-    def _fit(self, train: Any, validation: Any, callbacks: CallbackList, epochs: range, validation_freq: Any) -> Any:
-        self.stop_training = False
+    def _fit(
+        self, train: Any, validation: Any, callbacks: CallbackList, epochs: tuple[int, int], validation_freq: Any
+    ) -> Any:
+        self.stop_training, self._initial_epoch = False, epochs[0]
         callbacks.on_train_begin()
         logs: dict[str, Any] = {}
-        for epoch in epochs:
+        for epoch in range(self._initial_epoch, epochs[1]):
             self.reset_metrics()
             callbacks.on_epoch_begin(epoch)
             found = self._run_epoch("train", train, callbacks)
@@ -483,13 +491,10 @@ class Trainer:
         """The `"train"` or `"test"` step on the batches of one epoch; the last logs, or None without a batch."""
         begin, end = getattr(callbacks, f"on_{kind}_batch_begin"), getattr(callbacks, f"on_{kind}_batch_end")
         watched = callbacks.has(f"on_{kind}_batch_end")
-        steps, logs = None, None
         if kind == "train":
             self._forget_stale_step()
+        steps, logs = self._function(f"{kind}_step"), None
         for first, batches in epochs:
-            if steps is None:
-                self._before_first_step(batches[0], training=kind == "train")
-                steps = self._function(f"{kind}_step")
             begin(first)
             logs = self.backend.collect_logs(steps(self._batches(batches))[-1])
             if watched:
@@ -544,6 +549,7 @@ class Trainer:
             return self._as_result(self._evaluate(epochs, callbacks), return_dict)
 
     def _evaluate(self, epochs: Any, callbacks: CallbackList) -> dict[str, Any]:
+        self._get_ready(epochs.peek, "test")
         callbacks.on_test_begin()
         self.reset_metrics()
         logs = self._run_epoch("test", epochs, callbacks) or {}
@@ -595,6 +601,7 @@ class Trainer:
                 data_adapters.make_source(x, batch_size=batch_size), steps, self.steps_per_execution
             )
             callbacks = self._callbacks(callbacks, verbose, epochs=1, steps=epochs.num_steps)
+            self._get_ready(epochs.peek, "predict")
             self.stop_training = False
             callbacks.on_predict_begin()
             collected = list(self._predict_batches(epochs, callbacks))
@@ -606,12 +613,8 @@ class Trainer:
     def _predict_batches(self, epochs: Any, callbacks: CallbackList) -> Iterator[Any]:
         """The outputs of each batch as arrays; some batches stay under way while earlier ones are fetched."""
         watched = callbacks.has("on_predict_batch_end")
-        steps, waiting = None, deque()
+        steps, waiting = self._function("predict_step"), deque()
         for first, batches in epochs:
-            if steps is None:
-                if not self.built:
-                    self._before_first_step(batches[0])
-                steps = self._function("predict_step")
             callbacks.on_predict_batch_begin(first)
             outputs = steps(self._batches(batches))
             waiting.extend(outputs)
@@ -669,13 +672,12 @@ class Trainer:
         """The outputs for one batch, as arrays."""
         with use_backend(self.backend):
             batch = pack_x_y_sample_weight(x)
-            if not self.built:
-                self._before_first_step(batch)
+            self._get_ready(lambda: batch, "predict")
             return self._to_numpy(self._function("predict_step").one(self._batches([batch])[0]))
 
     def _on_batch(self, name: str, data: Any, return_dict: bool) -> Any:
         with use_backend(self.backend):
-            self._before_first_step(data, training=name == "train_step")
+            self._get_ready(lambda: data, name.removesuffix("_step"))
             logs = self._function(name).one(self._batches([data])[0])
             return self._as_result(plain(self.backend.collect_logs(logs), self.backend.to_numpy), return_dict)
 

@@ -1,5 +1,9 @@
 """torch functions of the ops in `ops/math.py`."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import torch
 
 add, subtract, multiply, divide = torch.add, torch.sub, torch.mul, torch.true_divide
@@ -25,27 +29,27 @@ bitwise_not = torch.bitwise_not
 left_shift, right_shift = torch.bitwise_left_shift, torch.bitwise_right_shift
 
 
-def absolute(x):
+def absolute(x: torch.Tensor) -> torch.Tensor:
     return x if x.dtype is torch.bool else torch.abs(x)
 
 
-def clip(x, x_min, x_max):
+def clip(x: torch.Tensor, x_min: Any, x_max: Any) -> torch.Tensor:
     return torch.clamp(x, x_min, x_max)
 
 
-def round(x, decimals=0):
+def round(x: torch.Tensor, decimals: int = 0) -> torch.Tensor:
     if x.dtype.is_floating_point:
         return torch.round(x, decimals=decimals)
     return x if decimals >= 0 else torch.round(x.double(), decimals=decimals).to(x.dtype)
 
 
-def trunc(x):
+def trunc(x: torch.Tensor) -> torch.Tensor:
     return torch.trunc(x) if x.dtype.is_floating_point else x
 
 
-def conjugate(x):
+def conjugate(x: torch.Tensor) -> torch.Tensor:
     return torch.conj(x).resolve_conj()
 
 
-def imag(x):
+def imag(x: torch.Tensor) -> torch.Tensor:
     return torch.imag(x) if x.dtype.is_complex else torch.zeros_like(x)

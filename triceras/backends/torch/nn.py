@@ -1,6 +1,9 @@
 """torch functions of the ops in `ops/nn.py`."""
 
+from __future__ import annotations
+
 import contextlib
+from typing import Any
 
 import torch
 import torch.nn.functional as F  # noqa: N812
@@ -19,51 +22,53 @@ softplus, log_sigmoid, mish, selu = F.softplus, F.logsigmoid, F.mish, F.selu
 hard_sigmoid, hard_silu, hard_tanh, tanh_shrink = F.hardsigmoid, F.hardswish, F.hardtanh, F.tanhshrink
 
 
-def leaky_relu(x, negative_slope=0.2):
+def leaky_relu(x: torch.Tensor, negative_slope: float = 0.2) -> torch.Tensor:
     return F.leaky_relu(x, negative_slope)
 
 
-def elu(x, alpha=1.0):
+def elu(x: torch.Tensor, alpha: float = 1.0) -> torch.Tensor:
     return F.elu(x, alpha)
 
 
-def celu(x, alpha=1.0):
+def celu(x: torch.Tensor, alpha: float = 1.0) -> torch.Tensor:
     return F.celu(x, alpha)
 
 
-def gelu(x, approximate=True):
+def gelu(x: torch.Tensor, approximate: bool = True) -> torch.Tensor:
     return F.gelu(x, approximate="tanh" if approximate else "none")
 
 
-def soft_shrink(x, threshold=0.5):
+def soft_shrink(x: torch.Tensor, threshold: float = 0.5) -> torch.Tensor:
     return F.softshrink(x, threshold)
 
 
-def hard_shrink(x, threshold=0.5):
+def hard_shrink(x: torch.Tensor, threshold: float = 0.5) -> torch.Tensor:
     return F.hardshrink(x, threshold)
 
 
-def glu(x, axis=-1):
+def glu(x: torch.Tensor, axis: Any = -1) -> torch.Tensor:
     return F.glu(x, axis)
 
 
-def softmax(x, axis=-1):
+def softmax(x: torch.Tensor, axis: Any = -1) -> torch.Tensor:
     return torch.softmax(x, axis) if isinstance(axis, int) else torch.exp(log_softmax(x, axis))
 
 
-def log_softmax(x, axis=-1):
+def log_softmax(x: torch.Tensor, axis: Any = -1) -> torch.Tensor:
     return torch.log_softmax(x, axis) if isinstance(axis, int) else x - torch.logsumexp(x, axis, keepdim=True)
 
 
 # --- normalisation ----------------------------------------------------------------------------------------------------
 
 
-def _defined(name, *args, **kwargs):
+def _defined(name: str, *args: Any, **kwargs: Any) -> torch.Tensor:
     """What the op's own body gives, where torch's function doesn't fit."""
     return OPS[name].body(*args, **kwargs)
 
 
-def moments(x, axes, keepdims=False, synchronized=False):
+def moments(
+    x: torch.Tensor, axes: Any, keepdims: bool = False, synchronized: bool = False
+) -> tuple[torch.Tensor, torch.Tensor]:
     if not axes:
         return x, torch.zeros_like(x)
     wide = x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
@@ -71,7 +76,15 @@ def moments(x, axes, keepdims=False, synchronized=False):
     return mean.to(x.dtype), variance.to(x.dtype)
 
 
-def batch_normalization(x, mean, variance, axis, offset=None, scale=None, epsilon=1e-3):
+def batch_normalization(
+    x: torch.Tensor,
+    mean: torch.Tensor,
+    variance: torch.Tensor,
+    axis: Any,
+    offset: torch.Tensor | None = None,
+    scale: torch.Tensor | None = None,
+    epsilon: float = 1e-3,
+) -> torch.Tensor:
     if mean.requires_grad or variance.requires_grad or x.ndim < 2:  # torch's function has no gradient for these
         return _defined("batch_normalization", x, mean, variance, axis, offset=offset, scale=scale, epsilon=epsilon)
     moved = x if axis == 1 else x.movedim(axis, 1)
@@ -79,21 +92,30 @@ def batch_normalization(x, mean, variance, axis, offset=None, scale=None, epsilo
     return result if axis == 1 else result.movedim(1, axis)
 
 
-def _trailing(x, axis, *weights):
+def _trailing(x: torch.Tensor, axis: Any, *weights: Any) -> tuple | None:
     """The shape of the last axes, if it is these that are normalized and the weights have it; else None."""
     shape = tuple(x.shape[x.ndim - len(axis) :])
     trailing = tuple(axis) == tuple(range(x.ndim - len(axis), x.ndim))
     return shape if trailing and axis and all(w is None or tuple(w.shape) == shape for w in weights) else None
 
 
-def layer_normalization(x, gamma=None, beta=None, axis=-1, epsilon=None, **kwargs):
+def layer_normalization(
+    x: torch.Tensor,
+    gamma: torch.Tensor | None = None,
+    beta: torch.Tensor | None = None,
+    axis: Any = -1,
+    epsilon: float | None = None,
+    **kwargs: Any,
+) -> torch.Tensor:
     shape = None if kwargs.get("rms_scaling") else _trailing(x, axis, gamma, beta)
     if shape is None:
         return _defined("layer_normalization", x, gamma=gamma, beta=beta, axis=axis, epsilon=epsilon, **kwargs)
     return F.layer_norm(x, shape, gamma, beta, config.epsilon() if epsilon is None else epsilon)
 
 
-def rms_normalization(x, scale=None, axis=-1, epsilon=None):
+def rms_normalization(
+    x: torch.Tensor, scale: torch.Tensor | None = None, axis: Any = -1, epsilon: float | None = None
+) -> torch.Tensor:
     shape = _trailing(x, axis, scale)
     if shape is None:
         return _defined("rms_normalization", x, scale=scale, axis=axis, epsilon=epsilon)
@@ -108,16 +130,18 @@ _MAX_POOL = {1: F.max_pool1d, 2: F.max_pool2d, 3: F.max_pool3d}
 _AVERAGE_POOL = {1: F.avg_pool1d, 2: F.avg_pool2d, 3: F.avg_pool3d}
 
 
-def _channels_first(x, data_format):
+def _channels_first(x: torch.Tensor, data_format: str) -> torch.Tensor:
     """Images with channels before the spatial axes: a view, which torch takes as its own `channels_last` layout."""
     return x.movedim(-1, 1) if data_format == "channels_last" else x
 
 
-def _as_given(x, data_format):
+def _as_given(x: torch.Tensor, data_format: str) -> torch.Tensor:
     return x.movedim(1, -1) if data_format == "channels_last" else x
 
 
-def _padding(x, windows, strides, dilations, padding, fill=0.0):
+def _padding(
+    x: torch.Tensor, windows: tuple, strides: tuple, dilations: tuple, padding: str, fill: float = 0.0
+) -> tuple:
     """Images, and how much the convolution or pooling is to pad on both sides; what is lopsided is padded here."""
     if padding == "valid":
         return x, (0,) * len(windows)
@@ -128,7 +152,14 @@ def _padding(x, windows, strides, dilations, padding, fill=0.0):
     return padded(x, ((0, 0), (0, 0), *pairs), fill), (0,) * len(windows)
 
 
-def conv(inputs, kernel, strides=1, padding="valid", data_format=None, dilation_rate=1):
+def conv(
+    inputs: torch.Tensor,
+    kernel: torch.Tensor,
+    strides: tuple,
+    padding: str,
+    data_format: str,
+    dilation_rate: tuple,
+) -> torch.Tensor:
     x = _channels_first(inputs, data_format)
     weight = kernel.movedim((-1, -2), (0, 1))
     x, pads = _padding(x, kernel.shape[:-2], strides, dilation_rate, padding)
@@ -138,8 +169,14 @@ def conv(inputs, kernel, strides=1, padding="valid", data_format=None, dilation_
 
 
 def conv_transpose(
-    inputs, kernel, strides=1, padding="valid", output_padding=None, data_format=None, dilation_rate=1
-):
+    inputs: torch.Tensor,
+    kernel: torch.Tensor,
+    strides: tuple,
+    padding: str,
+    output_padding: tuple,
+    data_format: str,
+    dilation_rate: tuple,
+) -> torch.Tensor:
     x = _channels_first(inputs, data_format)
     weight = kernel.movedim((-1, -2), (0, 1))
     full = _CONV_TRANSPOSE[len(strides)](x, weight, None, strides, 0, 0, 1, dilation_rate)
@@ -151,7 +188,7 @@ def conv_transpose(
     return _as_given(full, data_format)
 
 
-def max_pool(inputs, pool_size, strides=None, padding="valid", data_format=None):
+def max_pool(inputs: torch.Tensor, pool_size: tuple, strides: tuple, padding: str, data_format: str) -> torch.Tensor:
     x = _channels_first(inputs, data_format)
     kind = x.dtype
     x = x if kind.is_floating_point else x.double()
@@ -159,7 +196,9 @@ def max_pool(inputs, pool_size, strides=None, padding="valid", data_format=None)
     return _as_given(_MAX_POOL[len(strides)](x, pool_size, strides, pads), data_format).to(kind)
 
 
-def average_pool(inputs, pool_size, strides=None, padding="valid", data_format=None):
+def average_pool(
+    inputs: torch.Tensor, pool_size: tuple, strides: tuple, padding: str, data_format: str
+) -> torch.Tensor:
     x = _channels_first(inputs, data_format)
     padded, pads = _padding(x, pool_size, strides, (1,) * len(strides), padding)
     pool = _AVERAGE_POOL[len(strides)]
@@ -173,16 +212,16 @@ def average_pool(inputs, pool_size, strides=None, padding="valid", data_format=N
 
 
 def dot_product_attention(
-    query,
-    key,
-    value,
-    bias=None,
-    mask=None,
-    scale=None,
-    is_causal=False,
-    flash_attention=None,
-    attn_logits_soft_cap=None,
-):
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    bias: torch.Tensor | None = None,
+    mask: torch.Tensor | None = None,
+    scale: float | None = None,
+    is_causal: bool = False,
+    flash_attention: bool | None = None,
+    attn_logits_soft_cap: float | None = None,
+) -> torch.Tensor:
     if attn_logits_soft_cap is not None or gradient_depth() > 1:  # the fused kernels have no second derivative
         rest = (bias, mask, scale, is_causal, flash_attention, attn_logits_soft_cap)
         return _defined("dot_product_attention", query, key, value, *rest)
@@ -202,7 +241,7 @@ def dot_product_attention(
     return result.transpose(1, 2)
 
 
-def _kernels(flash):
+def _kernels(flash: bool | None) -> Any:
     """The kernels that may be used: all of them, or the plain one where flash attention is turned off."""
     flash = config.flags["flash_attention"] if flash is None else flash
     return contextlib.nullcontext() if flash else sdpa_kernel(SDPBackend.MATH)

@@ -1,5 +1,9 @@
 """torch functions of the ops in `ops/random.py`."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import torch
 
 from triceras.backends.torch.tensor import is_traced, to_torch
@@ -12,7 +16,7 @@ _PARITY = 0x1BD11BDA
 _WORD = 0xFFFFFFFF
 
 
-def random_bits(key, shape):
+def random_bits(key: torch.Tensor, shape: tuple) -> torch.Tensor:
     """Threefry-2x32 (Salmon et al. 2011) in int32, which wraps as unsigned words do; the result is int64."""
     first, second = key.to(torch.int32).unbind(0)
     keys = (first, second, first ^ second ^ _PARITY)
@@ -31,15 +35,15 @@ def random_bits(key, shape):
     return x0.bitwise_xor_(x1).to(torch.int64).bitwise_and_(_WORD).reshape(shape)
 
 
-def random_uniform(key, shape, dtype=None):
+def random_uniform(key: torch.Tensor, shape: tuple, dtype: str | None = None) -> torch.Tensor:
     return _drawn("random_uniform", torch.rand, key, shape, dtype)
 
 
-def random_normal(key, shape, dtype=None):
+def random_normal(key: torch.Tensor, shape: tuple, dtype: str | None = None) -> torch.Tensor:
     return _drawn("random_normal", torch.randn, key, shape, dtype)
 
 
-def _drawn(name, draw, key, shape, dtype):
+def _drawn(name: str, draw: Any, key: torch.Tensor, shape: tuple, dtype: str | None) -> torch.Tensor:
     """Numbers from torch's own generator, seeded with the key.
 
     In a graph it is the process's generator, as nobody can read the key there; where numbers must come out the same

@@ -219,18 +219,19 @@ class RNN(Layer):
         return cls(deserialize_keras_object(config.pop("cell"), custom_objects=custom_objects), **config)
 
 
+def _of_cell(name: str) -> property:
+    return property(lambda self: getattr(self.cell, name), doc=f"The cell's `{name}`.")
+
+
 class CellRNN(RNN):
     """A recurrent layer that makes its own cell and shows the cell's settings as its own."""
 
     _cell_arguments: tuple[str, ...] = ()
 
-    def __getattr__(self, name: str) -> Any:
-        if name in type(self)._cell_arguments and "cell" in self.__dict__:
-            return getattr(self.cell, name)
-        parent = getattr(super(), "__getattr__", None)  # the backend's mixin may have one
-        if parent is not None:
-            return parent(name)
-        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+    def __init_subclass__(cls, **kwargs: Any):
+        super().__init_subclass__(**kwargs)
+        for name in cls.__dict__.get("_cell_arguments", ()):
+            setattr(cls, name, _of_cell(name))
 
     def get_config(self) -> dict[str, Any]:
         from triceras import regularizers

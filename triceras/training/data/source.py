@@ -55,10 +55,19 @@ class Epochs:
         self.steps_per_epoch = steps_per_epoch
         self.num_steps = steps_per_epoch if steps_per_epoch is not None else source.num_batches
         self._stream: Iterator[Any] | None = None
+        self._peeked: tuple[Iterator[Any], list[Any]] | None = None
+
+    def peek(self) -> Any:
+        """The first batch of the next epoch, which will come again then; None if there is none."""
+        if self._peeked is None:
+            self.source.on_epoch_begin()
+            self._peeked = self._open()
+        return self._peeked[1][0] if self._peeked[1] else None
 
     def __iter__(self) -> Iterator[tuple[int, list[Any]]]:
         """One epoch: pairs (index of the first batch, the batches)."""
-        self.source.on_epoch_begin()
+        if self._peeked is None:
+            self.source.on_epoch_begin()
         done = 0
         for batches in self._chunks():
             yield done, batches
@@ -87,6 +96,9 @@ class Epochs:
 
     def _open(self) -> tuple[Iterator[Any], list[Any]]:
         """The running pass and its next batch in a list; a fresh pass where that is due and possible."""
+        if self._peeked is not None:
+            peeked, self._peeked = self._peeked, None
+            return peeked
         if self._stream is not None and (self.steps_per_epoch is not None or not self.source.restarts):
             first = list(itertools.islice(self._stream, 1))
             if first or not self.source.restarts:
