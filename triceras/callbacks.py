@@ -1,5 +1,6 @@
 """Callbacks: what can hook into `fit`, `evaluate` and `predict`."""
 
+from triceras.training.callbacks.backup_and_restore import BackupAndRestore
 from triceras.training.callbacks.callback import Callback
 from triceras.training.callbacks.callback_list import CallbackList
 from triceras.training.callbacks.csv_logger import CSVLogger
@@ -10,8 +11,10 @@ from triceras.training.callbacks.model_checkpoint import ModelCheckpoint
 from triceras.training.callbacks.monitor import MonitorCallback
 from triceras.training.callbacks.progbar_logger import ProgbarLogger
 from triceras.training.callbacks.small import LambdaCallback, RemoteMonitor, TerminateOnNaN
+from triceras.training.callbacks.swap_ema_weights import SwapEMAWeights
 
 __all__ = [
+    "BackupAndRestore",
     "CSVLogger",
     "Callback",
     "CallbackList",
@@ -24,5 +27,6 @@ __all__ = [
     "ProgbarLogger",
     "ReduceLROnPlateau",
     "RemoteMonitor",
+    "SwapEMAWeights",
     "TerminateOnNaN",
 ]

@@ -1,4 +1,4 @@
-"""Random tensors. Everything is drawn from a key, which a `SeedGenerator` counts up; the same key gives the same numbers.
+"""Random tensors. Everything is drawn from a key, which a `SeedGenerator` counts up.
 
 In every function `dtype` defaults to `floatx`, and `seed` is an int (the same numbers at each call), a `SeedGenerator`,
 or None for the global generator of the current backend. See `config.set_rng` for which generator is used.
@@ -251,7 +251,7 @@ def _drawn(draw: Callable, shape: Any, dtype: Any, seed: Any, like: Any = None) 
     backend = registry.backend_of(like) or (seed.backend if isinstance(seed, SeedGenerator) else registry.current())
     if backend.rank or any(d is None for d in _as_tuple(shape)):
         if like is not None and backend.rank > 1:
-            raise TypeError("triceras.random draws from real tensors; in a functional model use a layer, such as Dropout.")
+            raise TypeError("triceras.random needs real tensors; in a functional model use a layer, such as Dropout.")
         return Spec(like.shape if like is not None and len(like.shape) == len(_as_tuple(shape)) else shape, dtype)
     with use_backend(backend):
         return draw(draw_key(seed), backend.canonical_dtype(dtype))

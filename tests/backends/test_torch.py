@@ -135,6 +135,15 @@ def test_trainable_flips_in_place():
     assert isinstance(frozen.value, torch.nn.Parameter)
 
 
+def test_a_variable_made_in_inference_mode_can_be_trained():
+    with torch.inference_mode():
+        variable = triceras.Variable([2.0])
+        state = triceras.Variable([1.0], trainable=False)
+        state.assign(state + variable)
+    (variable * variable * state).sum().backward()
+    assert variable.grad.tolist() == [12]
+
+
 def test_assigning_a_view_of_itself():
     variable = triceras.Variable(np.arange(9.0).reshape(3, 3))
     variable.assign(ops.transpose(variable))
@@ -245,6 +254,24 @@ def test_native_numbers_follow_the_key():
     draws = [ops.random_uniform(np.array(key, "uint32"), (2, 50), "float32") for key in ([1, 2], [1, 2], [2, 1])]
     assert torch.equal(draws[0], draws[1]) and not torch.equal(draws[0], draws[2])
     assert ops.random_normal(np.array([1, 2], "uint32"), (2,), "bfloat16").dtype is torch.bfloat16
+
+
+def test_custom_gradients_and_loops_can_be_captured():
+    @triceras.custom_gradient
+    def square(x):
+        return x * x, lambda upstream: upstream * x * 10
+
+    def step(x):
+        def loss(x):
+            total, _ = ops.scan(lambda c, row: (c + square(row), None), ops.zeros((2,)), x)
+            return ops.sum(ops.fori_loop(0, 3, lambda i, v: v * 2.0, total)) + ops.sum(ops.stop_gradient(x))
+
+        return triceras.value_and_grad(loss)(x)
+
+    x = torch.tensor([[1.0, 2.0], [3.0, 4.0]])
+    graph, _ = _capture(step, x)
+    for got in (step(x), graph(x)):
+        assert got[0].item() == 8 * 30 + 10 and got[1].tolist() == [[80, 160], [240, 320]]
 
 
 def test_a_captured_checkpoint_draws_the_same_numbers_twice():

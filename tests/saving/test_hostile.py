@@ -500,3 +500,28 @@ def test_random_damage_is_always_a_model_file_error(path):
                 saving.load_model(path)
             except ModelFileError as error:
                 assert str(error)
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {},
+        [],
+        3,
+        {"class_name": "Sequential"},
+        {"class_name": "Sequential", "config": {"layers": 3}},
+        {"class_name": "Sequential", "config": {"layers": [3]}},
+        {
+            "class_name": "Functional",
+            "config": {"layers": [{"class_name": "Dense", "config": {}, "inbound_nodes": [3]}]},
+        },
+        {
+            "class_name": "Functional",
+            "config": {"layers": [{"class_name": "Dense", "config": {}, "inbound_nodes": [[[]]]}]},
+        },
+        {"class_name": ["Sequential"], "config": {"layers": []}},
+        {"class_name": "Dense", "config": {"units": 10**15}},
+    ],
+)
+def test_broken_old_configs(tmp_path, config):
+    refuse(ModelFileError, h.legacy_file(tmp_path / "old.h5", config))

@@ -58,7 +58,7 @@ def loaded() -> tuple[str, ...]:
 
 
 def _info(name: str) -> Info:
-    info = BUILTIN.get(name) or _plugins().get(name)
+    info = known().get(name) if isinstance(name, str) else None
     if info is None:
         near = difflib.get_close_matches(str(name), known(), n=1, cutoff=0.5)
         hint = f" Did you mean {near[0]!r}?" if near else ""

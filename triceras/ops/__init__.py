@@ -3,7 +3,7 @@
 Names are listed by hand.
 """
 
-from triceras.core import abstract  # noqa: F401, I001 - makes ops work on specs; it needs the op table
+from triceras.core import abstract  # noqa: F401 - makes ops work on specs
 from triceras.ops.array import (
     append,
     arange,

@@ -462,7 +462,11 @@ def _swapped(ndim: int, axis1: int, axis2: int) -> list[int]:
     return order
 
 
-@composite(Rule(lambda x, source, destination: tuple(x.shape[a] for a in _moved(len(x.shape), source, destination)), same))
+def _moved_shape(x: Any, source: Any, destination: Any) -> Any:
+    return tuple(x.shape[a] for a in _moved(len(x.shape), source, destination))
+
+
+@composite(Rule(_moved_shape, same))
 def moveaxis(x: Any, source: Any, destination: Any) -> Any:
     """Axes in other places; the others keep their order.
 
@@ -587,7 +591,8 @@ def _stack_axis(bound: dict[str, Any]) -> None:
 def _stacked(x: Any, axis: int) -> Any:
     sizes = list(x[0].shape)
     for y in x:
-        if len(y.shape) != len(sizes) or builtins.any(a != b and None not in (a, b) for a, b in zip(sizes, y.shape, strict=True)):
+        pairs = zip(sizes, y.shape, strict=False)
+        if len(y.shape) != len(sizes) or builtins.any(a != b and None not in (a, b) for a, b in pairs):
             raise ValueError(f"shapes must be the same; got {', '.join(str(y.shape) for y in x)}.")
     sizes.insert(axis, len(x))
     return tuple(sizes)
@@ -693,7 +698,8 @@ def _repeated(x: Any, repeats: Any, axis: int | None) -> Any:
         return (total * repeats if isinstance(repeats, int) and total is not None else None,)
     size = x.shape[axis]
     if not isinstance(repeats, int):
-        size = builtins.sum(repeats) * (size if len(repeats) == 1 else 1) if isinstance(repeats, (list, tuple)) else None
+        listed = isinstance(repeats, (list, tuple)) and len(repeats) > 1
+        size = builtins.sum(repeats) if listed else None
     elif size is not None:
         size *= repeats
     return (*x.shape[:axis], size, *x.shape[axis + 1 :])
@@ -800,7 +806,7 @@ def pad(x: Any, pad_width: Any, mode: str = "constant", constant_values: Any = N
     Args:
         x: a tensor.
         pad_width: for each axis a pair (before, after); one pair or int serves all. Backends get a tuple of pairs.
-        mode: "constant", "reflect" (mirrored at the outermost element), "symmetric" (mirrored with it), "edge" or "wrap".
+        mode: "constant", "reflect" (mirrored at the outermost element), "symmetric" (mirrored with it), "edge", "wrap".
         constant_values: the number for "constant", default 0.
     """
 

@@ -40,7 +40,7 @@ def relu(x: Any) -> Any:
     return ops.maximum(x, 0)
 
 
-@composite(_float)
+@composite(elementwise(same))
 def relu6(x: Any) -> Any:
     """`x` limited to the range from 0 to 6, element-wise."""
     return ops.clip(x, 0, 6)
@@ -247,7 +247,7 @@ def log_softmax(x: Any, axis: Any = -1) -> Any:
 
 @composite(along(float_))
 def sparsemax(x: Any, axis: int = -1) -> Any:
-    """The point of the simplex nearest to `x` along an axis (Martins and Astudillo 2016): many entries are exactly 0."""
+    """The point of the simplex nearest to `x` along an axis (Martins and Astudillo 2016): many are exactly 0."""
     moved = ops.moveaxis(x, axis, -1)
     ordered = ops.flip(ops.sort(moved, axis=-1), axis=-1)
     total = ops.cumsum(ordered, axis=-1)
@@ -570,7 +570,12 @@ def _tiny(x: Any) -> float:
 
 @primitive(windows.CONV)
 def conv(
-    inputs: Any, kernel: Any, strides: Any = 1, padding: str = "valid", data_format: str | None = None, dilation_rate: Any = 1
+    inputs: Any,
+    kernel: Any,
+    strides: Any = 1,
+    padding: str = "valid",
+    data_format: str | None = None,
+    dilation_rate: Any = 1,
 ) -> Any:
     """Convolution in one to three dimensions.
 
@@ -603,8 +608,8 @@ def conv_transpose(
         kernel: a tensor of shape `(..., filters, channels)`.
         strides: int or tuple.
         padding: "valid" or "same".
-        output_padding: None, or int or tuple: by how much the result is longer than `(size - 1) * stride + window`, less
-            twice half a window under "same".
+        output_padding: None, or int or tuple: by how much the result is longer than `(size - 1) * stride + window`
+            (less twice half a window under "same").
         data_format: "channels_last" or "channels_first"; default `config.image_data_format()`.
         dilation_rate: int or tuple.
 
@@ -614,7 +619,12 @@ def conv_transpose(
 
 @composite(windows.DEPTHWISE)
 def depthwise_conv(
-    inputs: Any, kernel: Any, strides: Any = 1, padding: str = "valid", data_format: str | None = None, dilation_rate: Any = 1
+    inputs: Any,
+    kernel: Any,
+    strides: Any = 1,
+    padding: str = "valid",
+    data_format: str | None = None,
+    dilation_rate: Any = 1,
 ) -> Any:
     """Convolution of each channel by itself.
 

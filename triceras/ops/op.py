@@ -177,7 +177,8 @@ class Coercion:
         names = ["bool" if k is bool else k for k in names]
         wanted, _ = self.dtypes(*names)
         plan = tuple(
-            (standardize_dtype(w) if w in (int, float, complex) else w, w != n) for w, n in zip(wanted, names, strict=True)
+            (standardize_dtype(w) if w in (int, float, complex) else w, w != n)
+            for w, n in zip(wanted, names, strict=True)
         )
         self.kept[keys] = plan
         return plan
@@ -268,7 +269,7 @@ def _general(op: Op, backend: Any, function: Callable) -> Callable:
 
 
 def _binder(name: str, signature: inspect.Signature) -> Callable[..., dict[str, Any]]:
-    """A function with the given signature that returns its arguments by name (ten times as fast as `Signature.bind`)."""
+    """A function with the given signature that returns its arguments by name; ten times as fast as `bind`."""
     parameters = list(signature.parameters.values())
     stars = {inspect.Parameter.VAR_POSITIONAL: "*", inspect.Parameter.VAR_KEYWORD: "**"}
     declared = [
@@ -285,7 +286,7 @@ _ARGUMENT_ERRORS = (ValueError, TypeError, IndexError, RuntimeError)
 
 
 def explained(op: Op, error: Exception, bound: dict[str, Any], backend: Any = None) -> Exception:
-    """The error to raise where an op failed: with the op's name and what it was given, in the rule's words if it has some.
+    """The error to raise where an op failed: with the op's name and arguments, in the rule's words if it has some.
 
     Errors that aren't about the arguments (out of memory, a tracer's complaints) and those that were explained by an op
     within come back as they are.

@@ -27,8 +27,8 @@ _bits = Rule(lambda key, shape: static(shape), lambda key: ((key,), "uint32"), (
 def random_bits(key: Any, shape: Any) -> Any:
     """Uniform 32-bit words.
 
-    Threefry-2x32 with 20 rounds (Salmon et al. 2011); element `i` is the exclusive or of the two words that the key gives
-    for the counter (`i >> 32`, `i mod 2**32`): what `jax.random.bits` gives.
+    Threefry-2x32 with 20 rounds (Salmon et al. 2011); element `i` is the exclusive or of the two words that the key
+    gives for the counter (`i >> 32`, `i mod 2**32`): what `jax.random.bits` gives.
 
     Args:
         key: two words.

@@ -131,8 +131,8 @@ def _conv(inputs: Any, kernel: Any, strides: Any, padding: str, data_format: str
     channels, per_group, filters = channels_of(inputs, data_format), kernel.shape[-2], kernel.shape[-1]
     if channels is not None and (channels % per_group or filters % (channels // per_group)):
         raise ValueError(
-            f"inputs with {channels} channels don't fit a kernel of shape {tuple(kernel.shape)}: the channels must be a "
-            f"multiple of {per_group}, and {filters} filters a multiple of the number of groups."
+            f"inputs with {channels} channels don't fit a kernel of shape {tuple(kernel.shape)}: the channels must be "
+            f"a multiple of {per_group}, and {filters} filters a multiple of the number of groups."
         )
     sizes = spatial(inputs.shape, data_format)
     new = [

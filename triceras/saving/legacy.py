@@ -48,7 +48,8 @@ def load_model(
                 expected="the attribute model_config",
                 hint="If it holds weights only, build the model and call `load_weights`.",
             )
-        model = build(modern(config), custom_objects, False, size, True)
+        config = serialization.guarded("model_config", modern, config)
+        model = build(config, custom_objects, False, size, True)
         load_weights(model, root)
         training = _json(root, "training_config") if compile else None
         if training is not None:
@@ -76,7 +77,7 @@ def modern(entry: Any) -> Any:
         converted["module"] = entry.get("module") or _module_of(name, config)
         config = _layer_config(name, config)
     converted["config"] = config
-    if _is_keras_2(config.get("layers")):
+    if _is_keras_2(entry["config"].get("layers")):
         config |= {key: _only(config[key]) for key in ("input_layers", "output_layers") if key in config}
     if "inbound_nodes" in entry:
         converted["inbound_nodes"] = [_modern_node(node) for node in entry["inbound_nodes"] or ()]
@@ -84,6 +85,7 @@ def modern(entry: Any) -> Any:
 
 
 def _is_keras_2(layers: Any) -> bool:
+    """Whether some layer's calls are written as lists of links."""
     return any(isinstance(node, list) for layer in layers or () for node in layer.get("inbound_nodes") or ())
 
 

@@ -61,7 +61,8 @@ def conv_transpose(inputs, kernel, strides, padding, output_padding, data_format
     spread[(slice(None), *places)] = x
     mirrored = np.swapaxes(np.flip(kernel, axis=tuple(range(rank))), -1, -2)
     full = conv(spread, mirrored, ones, "valid", "channels_last", dilation_rate)
-    for axis, arguments in enumerate(zip(x.shape[1:-1], window, strides, (padding,) * rank, output_padding, dilation_rate), 1):
+    places = zip(x.shape[1:-1], window, strides, (padding,) * rank, output_padding, dilation_rate, strict=True)
+    for axis, arguments in enumerate(places, 1):
         size, before = transposed(*arguments)
         missing = max(0, before + size - full.shape[axis])
         full = np.pad(full, [(0, missing if i == axis else 0) for i in range(full.ndim)])
@@ -82,7 +83,6 @@ def average_pool(inputs, pool_size, strides, padding, data_format):
     ones, axes = (1,) * len(pool_size), tuple(range(-len(pool_size), 0))
     x = _channels_last(inputs, data_format)
     inside = np.ones((1, *x.shape[1:-1], 1), x.dtype)
-    total, count = (
-        np.sum(_windows(_padded(v, pool_size, strides, ones, padding), pool_size, strides, ones), axis=axes) for v in (x, inside)
-    )
+    padded = (_padded(v, pool_size, strides, ones, padding) for v in (x, inside))
+    total, count = (np.sum(_windows(v, pool_size, strides, ones), axis=axes) for v in padded)
     return _as_given(total / count, data_format)

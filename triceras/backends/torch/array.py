@@ -126,11 +126,11 @@ def broadcast_to(x: torch.Tensor, shape: tuple) -> torch.Tensor:
 # --- joining and splitting --------------------------------------------------------------------------------------------
 
 
-def concatenate(xs: Any, axis: Any = 0) -> torch.Tensor:
+def concatenate(xs: list[torch.Tensor], axis: Any = 0) -> torch.Tensor:
     return torch.cat(xs, dim=axis)
 
 
-def stack(x: torch.Tensor, axis: Any = 0) -> torch.Tensor:
+def stack(x: list[torch.Tensor], axis: Any = 0) -> torch.Tensor:
     return torch.stack(x, dim=axis)
 
 
@@ -162,7 +162,7 @@ def flip(x: torch.Tensor, axis: Any = None) -> torch.Tensor:
     return torch.flip(x, axis)
 
 
-def padded(x: torch.Tensor, pad_width: Any, value: torch.Tensor = 0) -> torch.Tensor:
+def padded(x: torch.Tensor, pad_width: Any, value: float = 0) -> torch.Tensor:
     """A tensor with a constant around it; where the width is negative, it is cut."""
     for axis, (before, after) in enumerate(pad_width):
         if before < 0 or after < 0:
@@ -221,7 +221,7 @@ def get_item(x: torch.Tensor, key: Any) -> torch.Tensor:
     return x[tuple(parts)]
 
 
-def _takes(k: int) -> int:
+def _takes(k: Any) -> int:
     """How many axes a part of an index uses up."""
     if k is None or k is Ellipsis:
         return 0

@@ -13,7 +13,7 @@ logical_not = torch.logical_not
 isreal = torch.isreal
 
 
-def where(condition: torch.Tensor, x1: torch.Tensor = None, x2: torch.Tensor = None) -> Any:
+def where(condition: torch.Tensor, x1: torch.Tensor | None = None, x2: torch.Tensor | None = None) -> Any:
     if x1 is None or x2 is None:
         return tuple(x.to(torch.int32) for x in torch.where(condition))
     return torch.where(condition, x1, x2)

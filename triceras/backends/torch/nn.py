@@ -200,12 +200,12 @@ def average_pool(
     inputs: torch.Tensor, pool_size: tuple, strides: tuple, padding: str, data_format: str
 ) -> torch.Tensor:
     x = _channels_first(inputs, data_format)
-    padded, pads = _padding(x, pool_size, strides, (1,) * len(strides), padding)
+    wide, pads = _padding(x, pool_size, strides, (1,) * len(strides), padding)
     pool = _AVERAGE_POOL[len(strides)]
-    if padded is x:
+    if wide is x:
         return _as_given(pool(x, pool_size, strides, pads, count_include_pad=False), data_format)
     inside = _padding(torch.ones_like(x[:1, :1]), pool_size, strides, (1,) * len(strides), padding)[0]
-    return _as_given(pool(padded, pool_size, strides) / pool(inside, pool_size, strides), data_format)
+    return _as_given(pool(wide, pool_size, strides) / pool(inside, pool_size, strides), data_format)
 
 
 # --- attention --------------------------------------------------------------------------------------------------------
