@@ -14,13 +14,12 @@ INPUTS = {
     "w": np.array([[1.0, -2.0, 3.0], [0.5, 0.0, -1.0]], "float32"),
 }
 PRELUDE = "t = keras.ops.convert_to_tensor"
-PLAIN = [name for name in activations.TABLE if name not in ("threshold", "sparsemax")]
+PLAIN = [name for name in activations.TABLE if name not in ("threshold", "sparsemax")]  # Keras's sparsemax is wrong
 RELU = ["0.1, 3.0, 1.0", "0.0, None, 1.0", "0.1, None, -2.0", "0.5, 6.0, 0.0", "0.0, 2.0, 0.0"]
 CASES = [
     *(f"keras.activations.{name}(t(x))" for name in PLAIN),
     *(f"keras.activations.relu(t(x), {settings})" for settings in RELU),
     "keras.activations.threshold(t(x), 1.0, 9.0)", "keras.activations.gelu(t(x), approximate=True)",
-    "keras.activations.sparsemax(t(x[0]))",  # Keras is right for vectors only
     "keras.activations.softmax(t(x), axis=0)", "keras.activations.elu(t(x), 0.5)",
     *(f"keras.regularizers.{regularizer}(t(w))" for regularizer in (
         "L1(0.1)", "L2(0.1)", "L1L2(0.1, 0.2)", "L1L2(l2=0.2)", "OrthogonalRegularizer(0.1)",
@@ -46,6 +45,14 @@ def expected():
 @pytest.mark.parametrize("case", CASES)
 def test_as_keras(case, expected, backend):
     assert_same(of_ours(case, PRELUDE, **INPUTS), expected[case], rtol=1e-5, atol=2e-6)
+
+
+def test_sparsemax_is_the_nearest_distribution(backend):
+    found = ops.convert_to_numpy(activations.sparsemax(ops.convert_to_tensor(INPUTS["x"] / 4)))
+    np.testing.assert_allclose(found.sum(-1), 1, rtol=1e-6)
+    shift = (INPUTS["x"] / 4 - found)[np.arange(3), found.argmax(-1)][:, None]
+    np.testing.assert_allclose(found, np.maximum(INPUTS["x"] / 4 - shift, 0), atol=1e-6)
+    assert (found > 0).sum() == 5
 
 
 def test_names():

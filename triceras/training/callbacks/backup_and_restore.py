@@ -19,7 +19,7 @@ class BackupAndRestore(Callback):
 
     Args:
         backup_dir: a folder for this training alone.
-        save_freq: "epoch", or a number of batches.
+        save_freq: "epoch", or a number of batches; the epoch that was under way is then begun again.
         double_checkpoint: whether the copy before the last is kept too, for the case that the last can't be read.
         delete_checkpoint: whether the folder is removed when training ends.
 
@@ -77,7 +77,8 @@ class BackupAndRestore(Callback):
             return
         self._batches += 1
         if self._batches % self.save_freq == 0:
-            self._save(self._epoch)
+            done = batch + 1 == (self.params or {}).get("steps")
+            self._save(self._epoch + done)
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         if self.save_freq == "epoch":
