@@ -63,7 +63,7 @@ def run(options):
 
     show_training(legs)
     draw_curve(legs, options.output / "loss.png")
-    console.print(f"\nSaved {path} and {options.output / 'loss.png'}; loaded the model on every backend:")
+    console.print(f"\nSaved {path} and {options.output / 'loss.png'}. The model, loaded on every backend:")
     return show_predictions(results)
 
 

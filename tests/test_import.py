@@ -62,6 +62,7 @@ def test_a_backend_loads_its_own_framework_only(backend, job, strangers, tmp_pat
     loaded = loaded_by(USE, job, home=tmp_path, KERAS_BACKEND=backend)
     assert backend in loaded
     assert not loaded & strangers
+    assert list(tmp_path.iterdir()) == []  # a keras.json would choose the backend of the next process
 
 
 @pytest.mark.slow

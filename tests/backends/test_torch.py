@@ -9,10 +9,12 @@ import pytest
 
 import triceras
 from triceras import ops
-from triceras.core import dtypes, registry
+from triceras.core import dtypes, registry, tree
 from triceras.core.spec import Spec
 from triceras.core.state import StatelessScope
 from triceras.layers import Layer
+from triceras.ops.op import OPS
+from triceras.testing.samples import CASES
 
 torch = pytest.importorskip("torch")
 
@@ -658,6 +660,20 @@ def _capture(fn, *args, dynamic=0):
         graph = make_fx(lambda *given: list(fn(*given)))(*fakes)
     assert not any("_local_scalar_dense" in str(node.target) for node in graph.graph.nodes)
     return graph, fakes
+
+
+@pytest.mark.parametrize("name", sorted(name for name, case in CASES.items() if case.jit))
+def test_every_op_can_be_captured(torch_backend, name):
+    for sample in [s for s in CASES[name].samples if s.arrays][:2]:
+        tensors = [torch_backend.convert(x) for x in sample.arrays]
+
+        def fn(*given, sample=sample):
+            filled = sample.filled(list(given))
+            return tree.flatten(OPS[name](*filled.args, **filled.kwargs))
+
+        graph, _ = _capture(fn, *tensors)
+        for got, want in zip(graph(*tensors), fn(*tensors), strict=True):
+            torch.testing.assert_close(got, want, equal_nan=True)
 
 
 def test_one_graph_serves_every_batch_size():

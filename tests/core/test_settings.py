@@ -113,8 +113,8 @@ def test_a_file_may_hold_more(fresh):
 
 
 def test_an_unknown_backend_says_who_asked_for_it(fresh, monkeypatch):
-    write(fresh, {"backend": "theano"})
-    with pytest.raises(ValueError, match=r"keras\.json: Unknown backend 'theano'\. Known backends: jax, torch, tensorflow"):
+    write(fresh, {"backend": "zzz"})
+    with pytest.raises(ValueError, match=r"keras\.json: Unknown backend 'zzz'\. Known backends: jax, torch, tensorflow"):
         config.backend()
     monkeypatch.setenv("KERAS_BACKEND", "pytorch")
     with pytest.raises(ValueError, match="KERAS_BACKEND: Unknown backend 'pytorch'. Did you mean 'torch'"):

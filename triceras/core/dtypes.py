@@ -58,13 +58,11 @@ def _name(dtype: Any) -> str | None:
         name = dtype
     elif isinstance(dtype, type) and dtype in (bool, int, float, complex, str):
         return {bool: "bool", int: "int32", float: None, complex: "complex64", str: "string"}[dtype]
-    elif "torch" in str(type(dtype)):
-        name = str(dtype).rpartition(".")[2]
     else:
         try:
             name = getattr(dtype, "name", None) or np.dtype(dtype).name
         except TypeError:
-            name = getattr(dtype, "__name__", None)
+            name = getattr(dtype, "__name__", None) or str(dtype).rpartition(".")[2]  # "framework.float32"
     if name and name.startswith("str"):
         return "string"
     return {"int": "int32", "bool_": "bool"}.get(name, name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import functools
 import importlib
@@ -101,10 +102,25 @@ def _load(info: Info) -> Any:
                 f'Install it: pip install "{info.requirement}"'
             )
         module, _, attribute = info.target.partition(":")
-        backend = getattr(importlib.import_module(module), attribute)()
+        backend = getattr(_import(module), attribute)()
         _loaded[info.name] = backend
         forget_types()
         return backend
+
+
+def _import(module: str) -> Any:
+    """Import a backend's module and take away a `keras.json` that its framework writes meanwhile.
+
+    TensorFlow's own old Keras writes one at import; it would choose the backend of every later process.
+    """
+    path = str(config.keras_home() / "keras.json")
+    there = os.path.exists(path)
+    try:
+        return importlib.import_module(module)
+    finally:
+        if not there:
+            with contextlib.suppress(OSError):
+                os.unlink(path)
 
 
 def default_name() -> str:

@@ -107,6 +107,8 @@ def _layer_config(name: Any, config: dict[str, Any]) -> dict[str, Any]:
         key: modern(value) for key, value in config.items() if key in ("layer", "backward_layer") and _is_entry(value)
     }
     kept = {key: value for key, value in config.items() if key not in DROPPED}
+    if isinstance(kept.get("dtype"), dict) and kept["dtype"].get("class_name") == "Policy":
+        kept["dtype"] = kept["dtype"]["config"]["name"]
     if "batch_input_shape" in config:
         kept["_batch_shape"] = config["batch_input_shape"]
     return kept | nested

@@ -1,6 +1,7 @@
 """The NumPy backend: every op, no gradients. It loads and runs every model."""
 
 from triceras.backends.numpy import array, linalg, logic, math, nn, random, reduce
+from triceras.backends.numpy.layer import MIXIN
 from triceras.backends.numpy.tensor import Tensors
 from triceras.backends.numpy.transforms import Transforms
 from triceras.backends.numpy.variable import Variables
@@ -13,3 +14,4 @@ class NumpyBackend(Tensors, Variables, Transforms, Backend):
     name = "numpy"
     has_gradients = False
     modules = (math, logic, array, reduce, linalg, nn, random)
+    layer_mixin = MIXIN

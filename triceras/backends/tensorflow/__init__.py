@@ -3,6 +3,7 @@
 import tensorflow as tf
 
 from triceras.backends.tensorflow import array, linalg, logic, math, nn, random, reduce
+from triceras.backends.tensorflow.layer import MIXIN
 from triceras.backends.tensorflow.tensor import Tensors
 from triceras.backends.tensorflow.transforms import Transforms
 from triceras.backends.tensorflow.variable import Variables
@@ -15,3 +16,4 @@ class TensorflowBackend(Tensors, Variables, Transforms, Backend):
     name = "tensorflow"
     argument_errors = (tf.errors.InvalidArgumentError, tf.errors.NotFoundError, tf.errors.UnimplementedError)
     modules = (math, logic, array, reduce, linalg, nn, random)
+    layer_mixin = MIXIN

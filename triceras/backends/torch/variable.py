@@ -15,7 +15,7 @@ class Variables:
     """Storage of Variables. Optimizers, hooks and `state_dict` hold on to it, so it is written in place."""
 
     def new_value(self, value: Any, dtype: str, trainable: bool) -> torch.Tensor:
-        # Also where shapes are being inferred it holds real values, and where nothing is trained it can be trained later.
+        # Real values also where shapes are being inferred, and trainable later also where nothing is trained now.
         with unset_fake_temporarily(), torch.inference_mode(False), torch.no_grad():
             tensor = self.convert(value, dtype).clone(memory_format=torch.contiguous_format)
         return torch.nn.Parameter(tensor) if trainable and _differentiable(tensor) else held(tensor)

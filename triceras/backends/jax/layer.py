@@ -1,0 +1,3 @@
+"""What layers inherit on JAX besides their own class: nothing."""
+
+MIXIN: type | None = None
