@@ -324,7 +324,8 @@ class VarianceScaling(RandomInitializer):
         if mode not in FANS:
             raise ValueError(f"Invalid `mode` argument: {mode}. Please use one of {tuple(FANS)}")
         if distribution not in DISTRIBUTIONS:
-            raise ValueError(f"Invalid `distribution` argument: {distribution}. Please use one of {tuple(DISTRIBUTIONS)}")
+            known = tuple(DISTRIBUTIONS)
+            raise ValueError(f"Invalid `distribution` argument: {distribution}. Please use one of {known}")
         self.scale, self.mode, self.distribution = scale, mode, distribution
         self.input_axes, self.output_axes = input_axes, output_axes
 
@@ -352,7 +353,8 @@ class _FixedVarianceScaling(VarianceScaling):
         super().__init__(*self.settings, seed=seed, input_axes=input_axes, output_axes=output_axes)
 
     def get_config(self) -> dict[str, Any]:
-        return {key: value for key, value in super().get_config().items() if key in ("seed", "input_axes", "output_axes")}
+        config = super().get_config()
+        return {key: config[key] for key in ("seed", "input_axes", "output_axes")}
 
 
 class GlorotUniform(_FixedVarianceScaling):
@@ -458,7 +460,9 @@ class STFT(Initializer):
         [1.0, 1.0, 1.0, -1.0]
     """
 
-    def __init__(self, side: str = "real", window: Any = "hann", scaling: str | None = "density", periodic: bool = False):
+    def __init__(
+        self, side: str = "real", window: Any = "hann", scaling: str | None = "density", periodic: bool = False
+    ):
         if side not in ("real", "imag"):
             raise ValueError(f"`side` must be 'real' or 'imag'. Received: side={side}")
         if scaling not in ("density", "spectrum", None):
@@ -492,7 +496,7 @@ class STFT(Initializer):
         return {"side": self.side, "window": self.window, "periodic": self.periodic, "scaling": self.scaling}
 
 
-# --- drawing -----------------------------------------------------------------------------------------------------------
+# --- drawing ---------------------------------------------------------------------------------------------------------
 
 
 def _normal(shape: tuple[int, ...], mean: float, stddev: float, seed: Any) -> np.ndarray:

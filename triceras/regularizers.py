@@ -152,7 +152,9 @@ class OrthogonalRegularizer(Regularizer):
 
     def __call__(self, x: Any) -> Any:
         if len(x.shape) != 2:
-            raise ValueError(f"Inputs to OrthogonalRegularizer must have rank 2. Received: inputs.shape={tuple(x.shape)}")
+            raise ValueError(
+                f"Inputs to OrthogonalRegularizer must have rank 2. Received: inputs.shape={tuple(x.shape)}"
+            )
         vectors = x if self.mode == "rows" else ops.transpose(x)
         vectors = vectors / ops.sqrt(ops.maximum(ops.sum(ops.square(vectors), axis=1, keepdims=True), 1e-12))
         size = vectors.shape[0]

@@ -88,10 +88,12 @@ def test_class_numbers_stay_integers(backend):
 
 
 def test_gradients(trainable_backend):
-    value, (gradient,) = triceras.value_and_grad(lambda p: losses.MeanSquaredError()(TRUE, p), argnums=(0,))(tensor(PRED))
+    squared = lambda p: losses.MeanSquaredError()(TRUE, p)  # noqa: E731
+    _, (gradient,) = triceras.value_and_grad(squared, argnums=(0,))(tensor(PRED))
     np.testing.assert_allclose(ops.convert_to_numpy(gradient), (PRED - TRUE) / 2, rtol=1e-5)
     smooth = lambda p: losses.BinaryCrossentropy(from_logits=True)(TRUE, p)  # noqa: E731
-    _, (gradient,) = triceras.value_and_grad(smooth, argnums=(0,))(tensor(np.array([[900.0, -900.0], [0.0, 0.0]], "float32")))
+    logits = tensor(np.array([[900.0, -900.0], [0.0, 0.0]], "float32"))
+    _, (gradient,) = triceras.value_and_grad(smooth, argnums=(0,))(logits)
     np.testing.assert_allclose(ops.convert_to_numpy(gradient), [[0.25, -0.25], [-0.125, 0.125]], atol=1e-6)
 
 
@@ -122,7 +124,7 @@ def test_names():
         (lambda: losses.Loss(reduction="auto"), "Invalid value for argument `reduction`"),
         (lambda: losses.CategoricalGeneralizedCrossEntropy(q=2), "q must be in the interval (0, 1)"),
         (lambda: losses.ctc([1], [[0.5]]), "ctc needs targets of shape (batch, max label length)"),
-        (lambda: losses.categorical_crossentropy([[1.0, 0.0, 1.0]], [[0.2, 0.8]] * 3), "Cannot broadcast shapes (1, 3), (3, 2)"),
+        (lambda: losses.categorical_crossentropy([[1.0, 0.0, 1.0]], [[0.2, 0.8]] * 3), "shapes (1, 3), (3, 2)"),
     ],
 )
 def test_errors(make, message):

@@ -51,7 +51,7 @@ CASES = [
     f"{L}binary_crossentropy(saturated, wrong)",
     f"{L}BinaryCrossentropy(axis=1)(steps > 0, 1 / (1 + np.exp(-steps2)))",
     f"{L}BinaryCrossentropy(from_logits=True)(zeros_and_ones, b, sample_weight=w)",
-    f"{L}BinaryFocalCrossentropy(apply_class_balancing=True, alpha=0.3, gamma=1.5, from_logits=True)(zeros_and_ones, b)",
+    f"{L}BinaryFocalCrossentropy(True, alpha=0.3, gamma=1.5, from_logits=True)(zeros_and_ones, b)",
     f"{L}binary_focal_crossentropy(zeros_and_ones, p, label_smoothing=0.1)",
     f"{L}categorical_crossentropy(hot, b, from_logits=True, label_smoothing=0.1)",
     f"{L}categorical_crossentropy(saturated, wrong)",

@@ -87,7 +87,8 @@ def test_stays_at_home_when_another_backend_is_current(trainable_backend):
 
 
 def test_masked_predictions_dont_count(backend):
-    y_true, y_pred = tensor(np.zeros((2, 3, 1), "float32")), tensor(np.array([[[1.0], [2.0], [9.0]], [[3.0], [9.0], [9.0]]]))
+    y_true = tensor(np.zeros((2, 3, 1), "float32"))
+    y_pred = tensor(np.array([[[1.0], [2.0], [9.0]], [[3.0], [9.0], [9.0]]]))
     masks.set(y_pred, tensor(np.array([[True, True, False], [True, False, False]])))
     metric = metrics.MeanAbsoluteError()
     assert float(metric(y_true, y_pred)) == 2.0

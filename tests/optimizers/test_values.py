@@ -53,7 +53,7 @@ OPTIMIZERS = [
     "SGD(0.1, momentum=0.9, use_ema=True, ema_momentum=0.8, ema_overwrite_frequency=3)",
     "Adam(0.1, gradient_accumulation_steps=4)", "SGD(0.1, gradient_accumulation_steps=3, clipnorm=0.5)",
     "SGD(0.1, loss_scale_factor=4.0, clipvalue=0.3)",
-    "LossScaleOptimizer(keras.optimizers.SGD(0.1, momentum=0.9, name='inner'), initial_scale=4.0, dynamic_growth_steps=7)",
+    "LossScaleOptimizer(keras.optimizers.SGD(0.1, momentum=0.9, name='inner'), 4.0, dynamic_growth_steps=7)",
     "Adam(keras.optimizers.schedules.ExponentialDecay(0.1, 5, 0.5))",
 ]  # fmt: skip
 SCHEDULES = [

@@ -36,7 +36,7 @@ def world():
         "backend": triceras.config.backend(),
         "custom": dict(saving.get_custom_objects()),
         "scopes": registry._local.scopes,
-        "safe": (serialization.in_safe_mode(), serialization._local.safe, serialization._process["unsafe"]),
+        "safe": (serialization.in_safe_mode(), serialization._local.safe),
         "shared": serialization._local.shared,
         "budget": scope.local.allocation_budget,
         "names": scope.local.names,
@@ -241,6 +241,22 @@ def test_other_config_bombs(path, entry):
 def test_many_middling_layers_are_a_bomb_too(path):
     layers = [h.dense(4_000_000, name=f"dense_{i}") for i in range(3)]
     refuse(ResourceLimit, h.keras_file(path, h.sequential(h.input_layer(4), *layers)))
+
+
+@pytest.mark.parametrize(
+    "name, config",
+    [
+        ("AUC", {"num_thresholds": 10**10}),
+        ("SensitivityAtSpecificity", {"specificity": 0.5, "num_thresholds": 10**10}),
+        ("MeanIoU", {"num_classes": 10**6}),
+        ("F1Score", {"average": "macro", "threshold": [0.5] * 10**6}),
+    ],
+)
+def test_bombs_in_the_compile_config(path, name, config):
+    metric = h.layer(name, "keras.metrics", **config)
+    compiled = {"optimizer": "sgd", "loss": "mse", "metrics": [metric]}
+    config = h.sequential(h.input_layer(4), h.dense(), compile_config=compiled)
+    refuse(ModelFileError, h.keras_file(path, config))
 
 
 @pytest.mark.parametrize(

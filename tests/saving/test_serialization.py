@@ -104,15 +104,6 @@ def test_lambdas_warn_and_load_only_on_request():
         saving.deserialize_keras_object(data, safe_mode=False)
 
 
-def test_the_process_can_trust_files(monkeypatch):
-    monkeypatch.setitem(serialization._process, "unsafe", False)
-    serialization.enable_unsafe_deserialization()
-    assert not serialization.in_safe_mode()
-    with pytest.warns(UserWarning):
-        data = saving.serialize_keras_object(lambda x: x)
-    assert saving.deserialize_keras_object(data)(4) == 4
-
-
 def test_shared_objects_stay_shared():
     policy = triceras.dtype_policies.DTypePolicy("mixed_bfloat16")
     with serialization.object_sharing():

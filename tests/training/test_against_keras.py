@@ -4,13 +4,15 @@ import re
 
 import numpy as np
 import pytest
+
+import triceras as keras
 from tests.oracle import run_keras
 from tests.training.helpers import LABELS, X, Y
 
-import triceras as keras
-
 ONE_HOT = np.eye(3, dtype="float32")[LABELS]
-WEIGHTS = [np.random.RandomState(i).normal(size=s).astype("float32") * 0.5 for i, s in enumerate([(4, 6), (6,), (6, 3), (3,)])]
+WEIGHTS = [
+    np.random.RandomState(i).normal(size=s).astype("float32") * 0.5 for i, s in enumerate([(4, 6), (6,), (6, 3), (3,)])
+]
 
 RUN = """
 import contextlib, io
@@ -26,15 +28,17 @@ def train(keras, X, C, W, weights, compiled, fitted):
     out = io.StringIO()
     with contextlib.redirect_stdout(out):
         history = model.fit(X, C, shuffle=False, **fitted)
-    found = {"history": history.history, "keys": list(history.history), "epoch": history.epoch, "params": history.params}
-    return {**found, "printed": out.getvalue(), "weights": model.get_weights()}
+    found = {"history": history.history, "keys": list(history.history), "epoch": history.epoch}
+    return {**found, "params": history.params, "printed": out.getvalue(), "weights": model.get_weights()}
 
 CASES = [
     (dict(optimizer="adam"), dict(batch_size=6, epochs=3, validation_split=0.2, verbose=2)),
     (dict(optimizer="sgd", weighted_metrics=["mse"]), dict(batch_size=8, epochs=2, weigh=True, verbose=1)),
     (dict(optimizer="rmsprop"), dict(batch_size=5, epochs=3, steps_per_epoch=2, verbose=0)),
-    (dict(optimizer="adam", steps_per_execution=2), dict(epochs=2, batch_size=4, class_weight={0: 2.0, 2: 0.5}, verbose=2)),
-    (dict(optimizer="sgd"), dict(batch_size=20, epochs=4, initial_epoch=1, validation_split=0.5, validation_freq=2, verbose=2)),
+    (dict(optimizer="adam", steps_per_execution=2),
+     dict(epochs=2, batch_size=4, class_weight={0: 2.0, 2: 0.5}, verbose=2)),
+    (dict(optimizer="sgd"),
+     dict(batch_size=20, epochs=4, initial_epoch=1, validation_split=0.5, validation_freq=2, verbose=2)),
 ]
 """
 

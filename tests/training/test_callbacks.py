@@ -1,4 +1,4 @@
-"""Callbacks, driven by hand: what they do and print is what real Keras does and prints, unless a test says otherwise."""
+"""Callbacks, driven by hand: they do and print what real Keras does and prints, unless a test says otherwise."""
 
 import copy
 import http.server
@@ -60,7 +60,7 @@ def run(callback, *values, name="val_loss", model=None):
     return model, epoch + 1
 
 
-# --- EarlyStopping --------------------------------------------------------------------------------------------------------
+# --- EarlyStopping ---------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -100,13 +100,15 @@ def test_the_metric_says_which_way_is_better():
 def test_unknown_directions_and_missing_values_are_named():
     with pytest.raises(ValueError, match="EarlyStopping callback received monitor=val_x, but can't .*mode='max'"):
         run(C.EarlyStopping("val_x"), 1, name="val_x")
-    with pytest.warns(UserWarning, match="Early stopping conditioned on metric `val_loss` which is not available. .*: q, loss"):
+    with pytest.warns(
+        UserWarning, match="Early stopping conditioned on metric `val_loss` which is not available. .*: q, loss"
+    ):
         run(C.EarlyStopping(), 1, name="q")
     with pytest.warns(UserWarning, match="EarlyStopping mode 'nope' is unknown, fallback to auto mode."):
         C.EarlyStopping(mode="nope")
 
 
-# --- ModelCheckpoint --------------------------------------------------------------------------------------------------------
+# --- ModelCheckpoint -------------------------------------------------------------------------------------------------
 
 
 def test_checkpoints_of_the_best(capsys):
@@ -114,7 +116,9 @@ def test_checkpoints_of_the_best(capsys):
     model, _ = run(callback, 1, 0.5, 0.6, 0.4)
     assert model.saved == ["m01-1.00.keras", "m02-0.50.keras", "m04-0.40.keras"]
     lines = capsys.readouterr().out.split("\n\n")
-    assert lines[0] == "\nEpoch 1: val_loss improved from None to 1.00000, saving model to m01-1.00.keras\n".rstrip("\n")
+    assert lines[0] == "\nEpoch 1: val_loss improved from None to 1.00000, saving model to m01-1.00.keras\n".rstrip(
+        "\n"
+    )
     assert lines[1] == "Epoch 1: finished saving model to m01-1.00.keras"
     assert lines[4] == "Epoch 3: val_loss did not improve from 0.50000"
 
@@ -163,7 +167,7 @@ def test_a_name_that_cannot_be_formatted_is_shown():
         run(C.ModelCheckpoint("m.keras", save_best_only=True), 1, name="q")
 
 
-# --- learning rates ---------------------------------------------------------------------------------------------------------
+# --- learning rates --------------------------------------------------------------------------------------------------
 
 
 def test_a_schedule_sets_the_rate(capsys):
@@ -186,7 +190,9 @@ def test_a_schedule_may_look_at_the_epoch_alone_and_must_give_a_number():
 def test_plateaus_reduce_the_rate(capsys):
     model, _ = run(C.ReduceLROnPlateau(patience=2, factor=0.5, verbose=1), 1, 1, 1, 1, 1, 1)
     assert model.optimizer.learning_rate == 0.025
-    assert capsys.readouterr().out.startswith("\nEpoch 3: ReduceLROnPlateau reducing learning rate to 0.05.\n\nEpoch 5:")
+    assert capsys.readouterr().out.startswith(
+        "\nEpoch 3: ReduceLROnPlateau reducing learning rate to 0.05.\n\nEpoch 5:"
+    )
 
 
 def test_plateaus_cool_down_and_stop_at_the_least_rate(capsys):
@@ -202,7 +208,7 @@ def test_plateaus_need_a_factor_below_one_and_the_value():
         run(C.ReduceLROnPlateau(), 1, name="q")
 
 
-# --- files and servers --------------------------------------------------------------------------------------------------------
+# --- files and servers -----------------------------------------------------------------------------------------------
 
 
 def write(callback, *logs):
@@ -214,7 +220,10 @@ def write(callback, *logs):
 
 def test_csv_lines(tmp_path):
     path = tmp_path / "log.csv"
-    logs = {"loss": 1.0, "val_loss": 2.0, "z": np.array([1, 2]), "s": "q"}, {"loss": 1.5, "val_loss": 0.5, "z": np.float32(3)}
+    logs = (
+        {"loss": 1.0, "val_loss": 2.0, "z": np.array([1, 2]), "s": "q"},
+        {"loss": 1.5, "val_loss": 0.5, "z": np.float32(3)},
+    )
     write(C.CSVLogger(path), *logs)
     expected = 'epoch,loss,s,val_loss,z\n0,1.0,q,2.0,"""[1, 2]"""\n1,1.5,NA,0.5,3.0\n'
     assert path.read_text() == expected
@@ -250,7 +259,7 @@ def test_remote_monitor_posts():
         C.RemoteMonitor(root).on_epoch_end(0, {})
 
 
-# --- small ones -------------------------------------------------------------------------------------------------------------
+# --- small ones ------------------------------------------------------------------------------------------------------
 
 
 def test_nan_stops_training(capsys):
@@ -267,7 +276,9 @@ def test_nan_stops_training(capsys):
 
 def test_lambda_callbacks_have_the_hooks_given():
     seen = []
-    callback = C.LambdaCallback(on_epoch_end=lambda epoch, logs: seen.append(epoch), on_test_end=lambda logs: seen.append("t"))
+    callback = C.LambdaCallback(
+        on_epoch_end=lambda epoch, logs: seen.append(epoch), on_test_end=lambda logs: seen.append("t")
+    )
     callbacks = C.CallbackList([callback])
     callbacks.on_epoch_begin(0)
     callbacks.on_epoch_end(0)
@@ -282,7 +293,7 @@ def test_history_keeps_what_it_is_told():
     assert callback.params == {"epochs": 2, "verbose": 0, "steps": 1} and model.history is callback
 
 
-# --- lists --------------------------------------------------------------------------------------------------------------
+# --- lists -----------------------------------------------------------------------------------------------------------
 
 
 def test_a_list_adds_history_and_progress_bar():
@@ -323,7 +334,11 @@ def test_pending_logs_are_fetched_once_and_only_for_who_needs_them():
     watchers = [Watcher(), Watcher()]
     C.CallbackList(watchers).on_train_batch_end(0, logs())
     assert len(fetched) == 3 and watchers[0].seen is watchers[1].seen
-    assert list(watchers[0].seen) == ["x", "y", "b"] and watchers[0].seen["b"] == 2.0 and type(watchers[0].seen["y"]) is float
+    assert (
+        list(watchers[0].seen) == ["x", "y", "b"]
+        and watchers[0].seen["b"] == 2.0
+        and type(watchers[0].seen["y"]) is float
+    )
 
 
 def test_callbacks_do_not_keep_the_model_alive():
@@ -351,7 +366,7 @@ def test_a_subclass_that_forgets_to_call_init_still_works():
     run(callback, 1)
 
 
-# --- the progress bar -------------------------------------------------------------------------------------------------------
+# --- the progress bar ------------------------------------------------------------------------------------------------
 
 
 def drive(verbose, epochs, steps, capsys):

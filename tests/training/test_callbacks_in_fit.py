@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from tests.training.helpers import X, Y, linear
 
 import triceras as keras
+from tests.training.helpers import X, Y, linear
 from triceras import callbacks
 
 
@@ -84,6 +84,8 @@ def test_the_model_is_built_when_training_begins(trainable_backend):
     seen = []
     model = keras.Sequential([keras.layers.Dense(1)])
     model.compile("adam", "mse", metrics=["mae"])
-    look = callbacks.LambdaCallback(on_train_begin=lambda logs: seen.append((len(model.weights), model.optimizer.built)))
+    look = callbacks.LambdaCallback(
+        on_train_begin=lambda logs: seen.append((len(model.weights), model.optimizer.built))
+    )
     history = model.fit(X, Y, verbose=0, batch_size=5, callbacks=look)
     assert seen == [(2, True)] and history.params["steps"] == 4

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from tests.oracle import run_keras
-from tests.training.helpers import LABELS, X, Y, linear, two_outputs
 
 import triceras as keras
+from tests.oracle import run_keras
+from tests.training.helpers import LABELS, X, Y, linear, two_outputs
 from triceras import ops
 
 ONE_HOT = np.eye(3, dtype="float32")[LABELS]
@@ -16,7 +16,8 @@ def make(keras, structure):
     x = keras.Input((4,), name="x")
     a = keras.layers.Dense(1, name="a", kernel_initializer="ones")(x)
     b = keras.layers.Dense(3, activation="softmax", name="b", kernel_initializer="zeros")(x)
-    outputs = {"list": [a, b], "tuple": (a, b), "dict": {"da": a, "db": b}, "nested": {"p": [a], "q": b}, "a": a, "b": b}
+    outputs = {"list": [a, b], "tuple": (a, b), "dict": {"da": a, "db": b}, "nested": {"p": [a], "q": b}}
+    outputs |= {"a": a, "b": b}
     return keras.Model(x, outputs[structure])
 
 def targets(kind, Y, C):
@@ -49,8 +50,9 @@ def results(keras, X, Y, C, W):
         model = make(keras, structure)
         model.compile(optimizer=keras.optimizers.SGD(0.0), **arguments)
         given = targets(kind, Y, C)
+        weights = None if kind == "nested" else W
         found.append({
-            "logs": model.evaluate(X, given, sample_weight=None if kind == "nested" else W, verbose=0, return_dict=True),
+            "logs": model.evaluate(X, given, sample_weight=weights, verbose=0, return_dict=True),
             "values": model.evaluate(X, given, verbose=0),
             "names": model.metrics_names,
         })
@@ -63,7 +65,9 @@ def test_logs_are_those_of_keras():
     scope: dict = {}
     exec(CASES, scope)
     weights = np.linspace(0.5, 1.5, 20).astype("float32")
-    expected = run_keras(CASES + "\nresult = results(keras, X, Y, C, W)", backend="numpy", X=X, Y=Y, C=ONE_HOT, W=weights)
+    expected = run_keras(
+        CASES + "\nresult = results(keras, X, Y, C, W)", backend="numpy", X=X, Y=Y, C=ONE_HOT, W=weights
+    )
     with keras.use_backend("numpy"):
         found = scope["results"](keras, X, Y, ONE_HOT, weights)
     for case, ours, theirs in zip(scope["CASES"], found, expected, strict=True):
@@ -80,7 +84,11 @@ def test_logs_are_those_of_keras():
     [
         (list, dict(loss=["mse"]), r"`loss` must have one entry for each output of the model, 2 in all.*\['a', 'b'\]"),
         (list, dict(loss=["mse"] * 3), "`loss` must have one entry"),
-        (list, dict(loss={"a": "mse", "z": "mse"}), r"`loss` has entries \['z'\] that no output of the model has.*'a', 'b'"),
+        (
+            list,
+            dict(loss={"a": "mse", "z": "mse"}),
+            r"`loss` has entries \['z'\] that no output of the model has.*'a', 'b'",
+        ),
         (list, dict(loss="mse", metrics=["mae"] * 3), "`metrics` must have one entry"),
         (dict, dict(loss="mse", metrics={"z": ["mae"]}), r"`metrics` has entries \['z'\]"),
         (list, dict(loss=["mse", "mse"], loss_weights=[1.0]), "got 2 losses and 1 weights"),
@@ -115,7 +123,9 @@ def test_losses_may_be_functions_and_instances(backend):
     def gap(y_true, y_pred):
         return ops.mean(ops.absolute(y_true - y_pred), axis=-1)
 
-    model = linear(loss=gap, metrics=[gap, keras.metrics.MeanAbsoluteError(name="m"), lambda y_true, y_pred: gap(y_true, y_pred)])
+    model = linear(
+        loss=gap, metrics=[gap, keras.metrics.MeanAbsoluteError(name="m"), lambda y_true, y_pred: gap(y_true, y_pred)]
+    )
     found = model.evaluate(X, Y, verbose=0, return_dict=True)
     assert set(found) == {"loss", "gap", "m", "lambda"}
     assert found["loss"] == pytest.approx(found["gap"], rel=1e-5) == pytest.approx(found["m"], rel=1e-5)
@@ -151,7 +161,13 @@ def test_outputs_of_a_subclass_without_names(backend):
 
     model = Twice()
     model.compile(loss=["mse", "mae"], metrics=[["mae"], ["mse"]])
-    assert sorted(model.evaluate(X, (Y, Y), verbose=0, return_dict=True)) == ["loss", "mae", "mae_loss", "mse", "mse_loss"]
+    assert sorted(model.evaluate(X, (Y, Y), verbose=0, return_dict=True)) == [
+        "loss",
+        "mae",
+        "mae_loss",
+        "mse",
+        "mse_loss",
+    ]
 
 
 def test_masks_reach_the_losses(backend):

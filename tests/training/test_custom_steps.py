@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from tests.training.helpers import X, Y, linear
 
 import triceras as keras
+from tests.training.helpers import X, Y, linear
 from triceras import ops
 
 EXPECTED = {}

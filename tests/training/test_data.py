@@ -23,7 +23,7 @@ def epochs_of(source, count, **kwargs):
     return [[batch for _, chunk in epochs for batch in chunk] for _ in range(count)]
 
 
-# --- arrays -------------------------------------------------------------------------------------------------------------
+# --- arrays ----------------------------------------------------------------------------------------------------------
 
 
 def test_arrays_come_in_order_and_floats_in_floatx():
@@ -132,7 +132,7 @@ def test_class_weights_become_sample_weights(y):
     assert weights.tolist() == [1.0, 3.0] * 5
 
 
-# --- epochs -------------------------------------------------------------------------------------------------------------
+# --- epochs ----------------------------------------------------------------------------------------------------------
 
 
 def test_without_steps_an_epoch_is_a_pass():
@@ -168,7 +168,7 @@ def test_steps_must_be_positive():
         Epochs(make_source(X), steps_per_epoch=0)
 
 
-# --- generators -----------------------------------------------------------------------------------------------------------
+# --- generators ------------------------------------------------------------------------------------------------------
 
 
 def generator(count):
@@ -201,7 +201,7 @@ def test_a_generator_must_yield_tuples(batch):
         batches(iter([batch]))
 
 
-# --- PyDataset ------------------------------------------------------------------------------------------------------------
+# --- PyDataset -------------------------------------------------------------------------------------------------------
 
 
 class Numbers(PyDataset):
@@ -224,7 +224,9 @@ class Numbers(PyDataset):
         self.calls.append("end")
 
 
-@pytest.mark.parametrize("options", [{}, {"workers": 3, "max_queue_size": 2}, {"workers": 2, "use_multiprocessing": True}])
+@pytest.mark.parametrize(
+    "options", [{}, {"workers": 3, "max_queue_size": 2}, {"workers": 2, "use_multiprocessing": True}]
+)
 def test_workers_keep_the_order(options):
     data = Numbers(**options)
     source = make_source(data)
@@ -271,7 +273,7 @@ def test_a_batch_size_for_batches_is_ignored_aloud():
         make_source(Numbers(), batch_size=3)
 
 
-# --- frameworks -------------------------------------------------------------------------------------------------------------
+# --- frameworks ------------------------------------------------------------------------------------------------------
 
 
 def test_torch_loaders():
@@ -303,7 +305,7 @@ def test_what_only_looks_like_a_framework_s_is_refused():
         make_source(fake)
 
 
-# --- tuples -----------------------------------------------------------------------------------------------------------------
+# --- tuples ----------------------------------------------------------------------------------------------------------
 
 
 def test_packing_and_unpacking():

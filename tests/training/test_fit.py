@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from tests.training.helpers import LABELS, X, Y, linear, predictions, two_outputs
 
 import triceras as keras
+from tests.training.helpers import LABELS, X, Y, linear, predictions, two_outputs
 from triceras import callbacks, ops
 
 
@@ -20,12 +20,14 @@ for _hook in dir(callbacks.Callback):
     if _hook.startswith("on_") and _hook not in ("on_batch_begin", "on_batch_end"):
 
         def _note(self, first=None, logs=None, _hook=_hook):
-            self.seen.append((_hook, first, *sorted(logs or {})) if isinstance(first, int) else (_hook, *sorted(first or {})))
+            self.seen.append(
+                (_hook, first, *sorted(logs or {})) if isinstance(first, int) else (_hook, *sorted(first or {}))
+            )
 
         setattr(Recorder, _hook, _note)
 
 
-# --- what fit returns -------------------------------------------------------------------------------------------------------
+# --- what fit returns ------------------------------------------------------------------------------------------------
 
 
 def test_history(trainable_backend):
@@ -103,7 +105,9 @@ def test_several_steps_in_one_execution(trainable_backend):
 @pytest.mark.parametrize("options", [{"run_eagerly": True}, {"jit_compile": False}, {"jit_compile": True}])
 def test_every_way_to_compile_gives_the_same(trainable_backend, options):
     expected = linear().fit(X, Y, epochs=2, shuffle=False, verbose=0).history["loss"]
-    np.testing.assert_allclose(linear(**options).fit(X, Y, epochs=2, shuffle=False, verbose=0).history["loss"], expected, rtol=1e-5)
+    np.testing.assert_allclose(
+        linear(**options).fit(X, Y, epochs=2, shuffle=False, verbose=0).history["loss"], expected, rtol=1e-5
+    )
 
 
 def test_run_eagerly_shows_real_numbers(trainable_backend):
@@ -129,7 +133,7 @@ def test_run_eagerly_shows_real_numbers(trainable_backend):
     model.fit(X, Y, verbose=0)
 
 
-# --- weights ----------------------------------------------------------------------------------------------------------------
+# --- weights ---------------------------------------------------------------------------------------------------------
 
 
 def test_sample_weights(trainable_backend):
@@ -169,7 +173,7 @@ def test_regularizers_and_added_losses_count(trainable_backend):
     assert model.evaluate(X, Y, verbose=0, batch_size=20)[0] == pytest.approx(found["loss"][0], rel=1e-5)
 
 
-# --- epochs -----------------------------------------------------------------------------------------------------------------
+# --- epochs ----------------------------------------------------------------------------------------------------------
 
 
 def test_steps_and_epochs(trainable_backend):
@@ -229,7 +233,7 @@ def test_the_learning_rate_can_be_changed_without_compiling_anew(trainable_backe
     assert history.history["learning_rate"] == [0.0]
 
 
-# --- evaluate and predict -----------------------------------------------------------------------------------------------------
+# --- evaluate and predict --------------------------------------------------------------------------------------------
 
 
 def test_evaluate(backend):
@@ -276,7 +280,7 @@ def test_single_batches(trainable_backend):
     assert type(linear().train_on_batch(X, Y)) is float
 
 
-# --- data of all kinds --------------------------------------------------------------------------------------------------------
+# --- data of all kinds -----------------------------------------------------------------------------------------------
 
 
 def kinds_of_data():
@@ -326,7 +330,7 @@ def test_dicts_of_inputs(trainable_backend):
     assert model.predict({"a": X, "b": X}, verbose=0).shape == (20, 1)
 
 
-# --- metrics by shape ---------------------------------------------------------------------------------------------------------
+# --- metrics by shape ------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -348,7 +352,7 @@ def test_accuracy_goes_by_the_shapes(backend, units, activation, loss, y):
     assert found["accuracy"] == found["acc"] == pytest.approx(expected)
 
 
-# --- lifetimes ----------------------------------------------------------------------------------------------------------------
+# --- lifetimes -------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("again", [True, False])
@@ -398,7 +402,7 @@ def test_lazy_models_are_built_by_fit(trainable_backend):
     assert model.built and len(model.optimizer.variables) == 2 + 2 * 4
 
 
-# --- errors -------------------------------------------------------------------------------------------------------------------
+# --- errors ----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("method", ["fit", "evaluate", "train_on_batch", "test_on_batch"])
@@ -411,7 +415,9 @@ def test_compile_comes_first(backend, method):
 def test_numpy_cannot_train():
     with keras.use_backend("numpy"):
         model = linear()
-    with pytest.raises(NotImplementedError, match=r"numpy backend can't train.*jax, torch, tensorflow.*to_backend\('jax'\)"):
+    with pytest.raises(
+        NotImplementedError, match=r"numpy backend can't train.*jax, torch, tensorflow.*to_backend\('jax'\)"
+    ):
         model.fit(X, Y)
     with pytest.raises(NotImplementedError, match="can't train"):
         model.train_on_batch(X, Y)

@@ -5,9 +5,9 @@ import gc
 import weakref
 
 import numpy as np
-from tests.training.helpers import X, Y, linear
 
 import triceras as keras
+from tests.training.helpers import X, Y, linear
 from triceras import callbacks
 
 STEPS = 200

@@ -48,7 +48,9 @@ def printed(case):
 def test_prints_what_keras_prints():
     scope = {}
     exec(CASES, scope)
-    code = CASES + """
+    code = (
+        CASES
+        + """
 import contextlib, io, time
 clock = [0.0]
 time.time = lambda: clock[0]
@@ -59,6 +61,7 @@ for case in CASES:
         bar(keras.utils.Progbar, clock, **case)
     result.append(out.getvalue())
 """
+    )
     for case, expected in zip(scope["CASES"], run_keras(code), strict=True):
         assert printed(case) == expected, case
 

@@ -9,7 +9,6 @@ import pathlib
 import platform
 import subprocess
 import sys
-import tempfile
 
 from triceras.cli.probe import TOLERANCE
 from triceras.core import config, registry
@@ -52,8 +51,7 @@ def examine_backend(name: str) -> dict:
     if not row["installed"]:
         return {**row, "problem": f"{info.framework} isn't installed"}
     try:
-        with tempfile.TemporaryDirectory() as home:  # TensorFlow writes a keras.json, which would change the default
-            done = _probe(name, home)
+        done = _probe(name)
     except subprocess.TimeoutExpired:
         return {**row, "problem": f"gave no answer within {SECONDS} seconds"}
     if done.returncode:
@@ -64,10 +62,10 @@ def examine_backend(name: str) -> dict:
     return {**row, "problem": f"computes wrongly: {row['max_difference']:.1e} from NumPy" if wrong else None}
 
 
-def _probe(name: str, home: str) -> subprocess.CompletedProcess:
+def _probe(name: str) -> subprocess.CompletedProcess:
     package = str(pathlib.Path(__file__).parents[2])
     paths = os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH")]))
-    env = {**os.environ, "PYTHONPATH": paths, "KERAS_HOME": home}
+    env = {**os.environ, "PYTHONPATH": paths}
     command = [sys.executable, "-P", "-m", "triceras.cli.probe", name]
     return subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, env=env)
 

@@ -101,7 +101,11 @@ class EinsumDense(Layer):
         return analyze(self.equation, self.bias_axes, input_shape, self.partial_output_shape)[2]
 
     def enable_lora(
-        self, rank: int, lora_alpha: float | None = None, a_initializer: Any = "he_uniform", b_initializer: Any = "zeros"
+        self,
+        rank: int,
+        lora_alpha: float | None = None,
+        a_initializer: Any = "he_uniform",
+        b_initializer: Any = "zeros",
     ) -> None:
         """Not supported yet."""
         not_yet(rank=rank)

@@ -10,7 +10,7 @@ import numpy as np
 
 from triceras import dtype_policies
 from triceras.core import masks, naming, registry, tree
-from triceras.core.graph import KerasTensor, Node, Operation, has_symbolic, to_keras_tensors, to_specs
+from triceras.core.graph import Node, Operation, has_symbolic, to_keras_tensors, to_specs
 from triceras.core.scope import local
 from triceras.core.seeds import SeedGenerator
 from triceras.core.spec import Spec
@@ -18,6 +18,7 @@ from triceras.core.variable import Variable, autocast_scope
 from triceras.layers import binding
 from triceras.layers.call import CallContext, by_name, convert_inputs, explain, fill_masks, masks_of, signature_of
 from triceras.layers.input_spec import check_inputs
+from triceras.layers.shapes import declared, holds_tensors, shapes_of, to_shape, traced
 
 
 class Layer(Operation, metaclass=binding.LayerType):
@@ -449,7 +450,7 @@ class Layer(Operation, metaclass=binding.LayerType):
         shapes = {
             name: shapes_of(value)
             for name, value in by_name(signature, args, kwargs).items()
-            if not name.endswith("mask") and _holds_tensors(value)
+            if not name.endswith("mask") and holds_tensors(value)
         }
         self._build(shapes)
         self._check_made()
@@ -501,54 +502,8 @@ class Layer(Operation, metaclass=binding.LayerType):
         """The specs of the outputs for specs of the inputs: from `compute_output_shape` if that is overridden, else `call`
         runs on the specs, and as a last resort the framework traces it."""
         if type(self).compute_output_shape is not Layer.compute_output_shape:
-            shapes = {
-                f"{k}_shape": shapes_of(v) for k, v in by_name(signature_of(type(self).call), args, kwargs).items()
-            }
-            return self._specs_of(self.compute_output_shape(**self._shape_arguments(shapes)))
-        return self._trace(args, kwargs)
-
-    def _shape_arguments(self, shapes: dict[str, Any]) -> dict[str, Any]:
-        names = signature_of(type(self).compute_output_shape).names
-        chosen = {name: shapes[name] for name in names if name in shapes}
-        if names and names[0] not in chosen:
-            chosen[names[0]] = next(iter(shapes.values()))
-        return chosen
-
-    def _specs_of(self, shapes: Any) -> Any:
-        if _is_shape(shapes):
-            return Spec(shapes, self.compute_dtype)
-        if isinstance(shapes, dict):
-            return {k: self._specs_of(v) for k, v in shapes.items()}
-        return type(shapes)(map(self._specs_of, shapes))
-
-    def _trace(self, args: tuple, kwargs: dict[str, Any]) -> Any:
-        """The output specs, found by running `call` on specs."""
-        from triceras.core.state import StatelessScope
-
-        static = {k: v for k, v in kwargs.items() if not _holds_tensors(v)}
-        specs = {k: v for k, v in kwargs.items() if k not in static}
-
-        def forward(inputs: tuple, named: dict[str, Any]) -> Any:
-            with autocast_scope(self._reads_in if self.autocast else None):
-                return self.call(*inputs, **named, **static)
-
-        entered = local.call is None
-        if entered:
-            local.call = CallContext(self)
-        try:
-            with StatelessScope():
-                return _canonical(self.backend, forward(args, specs))
-        except (TypeError, AttributeError, NotImplementedError) as error:
-            try:
-                with StatelessScope():
-                    return self.backend.eval_shape(forward, args, specs)
-            except Exception:
-                raise explain(self, error, args, kwargs) from error
-        except Exception as error:
-            raise explain(self, error, args, kwargs) from error
-        finally:
-            if entered:
-                local.call = None
+            return declared(self, args, kwargs)
+        return traced(self, args, kwargs)
 
     def compute_output_shape(self, *args: Any, **kwargs: Any) -> Any:
         """The shape of the output for the shape (or shapes) of the input; shapes only, nothing is computed."""
@@ -745,7 +700,7 @@ class Layer(Operation, metaclass=binding.LayerType):
         """Build with the shapes that `get_build_config` gave."""
         if not config or self.built:
             return
-        shapes = {k: _to_shape(v) for k, v in (config.get("shapes_dict") or config).items()}
+        shapes = {k: to_shape(v) for k, v in (config.get("shapes_dict") or config).items()}
         if any(s is None for s in shapes.values()):
             return
         with self._naming(), _Bound(self.backend):
@@ -794,7 +749,9 @@ class Layer(Operation, metaclass=binding.LayerType):
 
     def add_metric(self, *args: Any, **kwargs: Any) -> None:
         """Keras 2's way; keep a metric as an attribute instead and update it in `call`."""
-        raise NotImplementedError("`add_metric` is gone: keep a metric as an attribute of the layer and call its `update_state`.")
+        raise NotImplementedError(
+            "`add_metric` is gone: keep a metric as an attribute of the layer and call its `update_state`."
+        )
 
     def __reduce__(self) -> tuple:
         native = self._native_names() if self.backend.layer_mixin is not None else ()
@@ -846,34 +803,3 @@ def _mask_through() -> type:
 
 def _made_trainable(variable: Variable) -> bool:
     return variable.__dict__.setdefault("_made_trainable", variable.trainable)
-
-
-def _holds_tensors(value: Any) -> bool:
-    return any(hasattr(leaf, "shape") and hasattr(leaf, "dtype") for leaf in tree.flatten(value))
-
-
-def _is_shape(value: Any) -> bool:
-    return isinstance(value, (tuple, list)) and all(d is None or isinstance(d, (int, np.integer)) for d in value)
-
-
-def _to_shape(value: Any) -> Any:
-    """Lists that came from JSON as the tuples that they were."""
-    if _is_shape(value):
-        return tuple(value)
-    if isinstance(value, dict):
-        return {k: _to_shape(v) for k, v in value.items()}
-    return [_to_shape(v) for v in value] if isinstance(value, (list, tuple)) else value
-
-
-def shapes_of(values: Any) -> Any:
-    """A tree of shapes in place of a tree of tensors."""
-    return tree.map_structure(lambda x: tuple(x.shape) if hasattr(x, "shape") else None, values)
-
-
-def _canonical(backend: Any, outputs: Any) -> Any:
-    def spec(x: Any) -> Any:
-        if isinstance(x, KerasTensor):
-            raise TypeError("`call` returned a symbolic tensor that doesn't come from its inputs.")
-        return Spec(x.shape, backend.canonical_dtype(x.dtype)) if isinstance(x, Spec) else x
-
-    return tree.map_structure(spec, outputs)

@@ -8,7 +8,8 @@ from typing import Any
 
 from triceras import ops
 from triceras.core import tree
-from triceras.layers.layer import Layer, _is_shape
+from triceras.layers.layer import Layer
+from triceras.layers.shapes import is_shape
 from triceras.ops.rules import broadcast_shapes
 
 __all__ = ["Add", "Average", "Concatenate", "Dot", "Maximum", "Minimum", "Multiply", "Subtract"]
@@ -30,7 +31,7 @@ class Merge(Layer, abc.ABC):
         self.built = True
 
     def _check(self, shapes: Any) -> None:
-        if not isinstance(shapes, (list, tuple)) or _is_shape(shapes):
+        if not isinstance(shapes, (list, tuple)) or is_shape(shapes):
             raise ValueError(
                 f"A merge layer should be called on a list of inputs. Received: input_shape={shapes} (not a list of shapes)"
             )

@@ -110,7 +110,7 @@ ALIASES: dict[str, Any] = {
     "MSLE": mean_squared_logarithmic_error,
 }
 TABLE: dict[str, Any] = {
-    **{name: value for name, value in list(globals().items()) if name in __all__ and callable(value) and value is not Loss},
+    **{name: globals()[name] for name in __all__ if name in globals() and name != "Loss"},
     **ALIASES,
 }
 

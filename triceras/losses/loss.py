@@ -1,4 +1,4 @@
-"""`Loss`: what turns targets and predictions into one number. A subclass, or a function in a `FunctionLoss`, says how."""
+"""`Loss`: turns targets and predictions into one number. A subclass, or a function in a `FunctionLoss`, says how."""
 
 from __future__ import annotations
 
@@ -91,7 +91,12 @@ class FunctionLoss(Loss):
     """
 
     def __init__(
-        self, fn: Callable, reduction: str | None = "sum_over_batch_size", name: str | None = None, dtype: Any = None, **settings
+        self,
+        fn: Callable,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: Any = None,
+        **settings: Any,
     ):
         super().__init__(name=name or getattr(fn, "__name__", None), reduction=reduction, dtype=dtype)
         self.fn, self.settings = fn, settings
@@ -121,7 +126,7 @@ class FunctionLoss(Loss):
         return f"<{type(self).__name__}({self.fn}, kwargs={self.settings})>"
 
 
-# --- shapes and dtypes -------------------------------------------------------------------------------------------------
+# --- shapes and dtypes -----------------------------------------------------------------------------------------------
 
 
 def compute_dtype(dtype: Any) -> str:
@@ -174,7 +179,7 @@ def align_weights(weights: Any, values: Any) -> Any:
     return weights
 
 
-# --- reduction ---------------------------------------------------------------------------------------------------------
+# --- reduction -------------------------------------------------------------------------------------------------------
 
 
 def mean_reduction(values: Any, weights: Any) -> Any:
@@ -207,7 +212,11 @@ REDUCTIONS = tuple(REDUCE)
 
 
 def reduce_weighted(
-    values: Any, sample_weight: Any = None, mask: Any = None, reduction: str | None = "sum_over_batch_size", dtype: Any = None
+    values: Any,
+    sample_weight: Any = None,
+    mask: Any = None,
+    reduction: str | None = "sum_over_batch_size",
+    dtype: Any = None,
 ) -> Any:
     """Values, weighted and reduced.
 

@@ -242,8 +242,9 @@ def _classes(y_true: Any, y_pred: Any, axis: int) -> tuple[Any, Any]:
     y_true, y_pred = as_pair(y_true, y_pred)
     if y_pred.shape[axis] == 1:
         warnings.warn(
-            "A categorical crossentropy over one class is always 0: expected y_pred.shape to be (batch_size, num_classes) "
-            f"with num_classes > 1. Received: y_pred.shape={tuple(y_pred.shape)}. Consider 'binary_crossentropy'.",
+            "A categorical crossentropy over one class is always 0: expected y_pred.shape to be (batch_size, "
+            f"num_classes) with num_classes > 1. Received: y_pred.shape={tuple(y_pred.shape)}. Consider "
+            "'binary_crossentropy'.",
             SyntaxWarning,
             stacklevel=3,
         )

@@ -179,14 +179,18 @@ class MeanAbsoluteError(FunctionLoss):
 class MeanAbsolutePercentageError(FunctionLoss):
     """The mean absolute percentage error as a `Loss`; see `mean_absolute_percentage_error`."""
 
-    def __init__(self, reduction: str | None = REDUCTION, name: str = "mean_absolute_percentage_error", dtype: Any = None):
+    def __init__(
+        self, reduction: str | None = REDUCTION, name: str = "mean_absolute_percentage_error", dtype: Any = None
+    ):
         super().__init__(mean_absolute_percentage_error, reduction, name, dtype)
 
 
 class MeanSquaredLogarithmicError(FunctionLoss):
     """The mean squared logarithmic error as a `Loss`; see `mean_squared_logarithmic_error`."""
 
-    def __init__(self, reduction: str | None = REDUCTION, name: str = "mean_squared_logarithmic_error", dtype: Any = None):
+    def __init__(
+        self, reduction: str | None = REDUCTION, name: str = "mean_squared_logarithmic_error", dtype: Any = None
+    ):
         super().__init__(mean_squared_logarithmic_error, reduction, name, dtype)
 
 

@@ -173,7 +173,7 @@ class BinaryAccuracy(MeanMetricWrapper):
 
     def __init__(self, name: str = "binary_accuracy", dtype: Any = None, threshold: float = 0.5):
         if threshold is not None and not 0 < threshold < 1:
-            raise ValueError(f"Invalid value for argument `threshold`: expected 0 < threshold < 1. Received: {threshold}")
+            raise ValueError(f"Invalid value for argument `threshold`: expected 0 < threshold < 1, got {threshold}.")
         super().__init__(binary_accuracy, name, dtype, threshold=threshold)
 
 

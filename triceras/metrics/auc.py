@@ -63,7 +63,7 @@ class AUC(_Confusion):
                 f'Invalid AUC summation method value: "{summation_method}". Expected values are {list(HEIGHTS)}'
             )
         if thresholds is None and num_thresholds <= 1:
-            raise ValueError(f"Argument `num_thresholds` must be an integer > 1. Received: num_thresholds={num_thresholds}")
+            raise ValueError(f"Argument `num_thresholds` must be an integer > 1. Received: {num_thresholds}")
         super().__init__(name=name, dtype=dtype)
         self._init_thresholds = None if thresholds is None else sorted(map(float, thresholds))
         inner = self._init_thresholds or [i / (num_thresholds - 1) for i in range(1, num_thresholds - 1)]

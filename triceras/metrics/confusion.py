@@ -247,9 +247,9 @@ class _AtValue(_Confusion):
     def __init__(self, value: float, num_thresholds: int, class_id: int | None, name: str | None, dtype: Any):
         super().__init__(name=name, dtype=dtype)
         if not 0 <= value <= 1:
-            raise ValueError(f"Argument `{self.argument}` must be in the range [0, 1]. Received: {self.argument}={value}")
+            raise ValueError(f"Argument `{self.argument}` must be in the range [0, 1]. Received: {value}")
         if num_thresholds <= 0:
-            raise ValueError(f"Argument `num_thresholds` must be an integer > 0. Received: num_thresholds={num_thresholds}")
+            raise ValueError(f"Argument `num_thresholds` must be an integer > 0. Received: {num_thresholds}")
         self.value, self.num_thresholds, self.class_id = value, num_thresholds, class_id
         inner = [i / (num_thresholds - 1) for i in range(1, num_thresholds - 1)]
         self.thresholds = [0.5] if num_thresholds == 1 else [0.0, *inner, 1.0]

@@ -67,7 +67,7 @@ class Metric:
             if name in cls.__dict__:
                 setattr(cls, name, _at_home(cls.__dict__[name]))
 
-    # --- for subclasses ------------------------------------------------------------------------------------------------
+    # --- for subclasses ----------------------------------------------------------------------------------------------
 
     def add_variable(
         self,
@@ -120,7 +120,7 @@ class Metric:
         """The value now: a scalar tensor, or a dict of them."""
         raise NotImplementedError(f"{type(self).__name__} must define `result()`.")
 
-    # --- for users -----------------------------------------------------------------------------------------------------
+    # --- for users ---------------------------------------------------------------------------------------------------
 
     @property
     def dtype(self) -> str:

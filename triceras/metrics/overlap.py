@@ -16,8 +16,8 @@ class FBetaScore(Metric):
     """The weighted harmonic mean of precision and recall.
 
     Args:
-        average: how classes are brought together: `"micro"` (all counts together), `"macro"` (mean), `"weighted"` (by how
-            often each occurs), or None (one score for each).
+        average: how classes are brought together: `"micro"` (all counts together), `"macro"` (mean), `"weighted"` (by
+            how often each occurs), or None (one score for each).
         beta: how many times more recall counts than precision.
         threshold: scores above it count as positive; None: the largest score of a sample.
         name, dtype: see `Metric`.
@@ -51,7 +51,7 @@ class FBetaScore(Metric):
         if not isinstance(beta, float) or beta <= 0:
             raise ValueError(f"Invalid `beta` argument value. It should be a float > 0. Received: beta={beta}")
         if threshold is not None and not 0 < threshold <= 1:
-            raise ValueError(f"Invalid `threshold` argument value. It should verify 0 < threshold <= 1. Received: {threshold}")
+            raise ValueError(f"Invalid `threshold` argument value. Expected 0 < threshold <= 1, got {threshold}.")
         self.average, self.beta, self.threshold = average, beta, threshold
         self._built = False
 
@@ -79,8 +79,11 @@ class FBetaScore(Metric):
         check_two_axes(type(self).__name__, y_true, y_pred)
         if not self._built:
             self._build(y_true.shape[-1])
-        limit = ops.max(y_pred, axis=-1, keepdims=True) if self.threshold is None else self.threshold
-        above = ops.logical_and(y_pred >= limit, ops.absolute(y_pred) > 1e-9) if self.threshold is None else y_pred > limit
+        if self.threshold is None:
+            largest = ops.max(y_pred, axis=-1, keepdims=True)
+            above = ops.logical_and(y_pred >= largest, ops.absolute(y_pred) > 1e-9)
+        else:
+            above = y_pred > self.threshold
         y_pred = ops.cast(above, self.dtype)
         weights = ops.ones_like(y_true)
         if sample_weight is not None:
@@ -185,7 +188,8 @@ class IoU(Metric):
             weights = weights * align_weights(backend.convert(sample_weight, self.dtype), weights)
         if self.ignore_class is not None:
             weights = weights * ops.cast(ops.not_equal(y_true, self.ignore_class), self.dtype)
-        rows, columns = (ops.one_hot(ops.reshape(y, (-1,)), self.num_classes, dtype=self.dtype) for y in (y_true, y_pred))
+        flat = (ops.reshape(y, (-1,)) for y in (y_true, y_pred))
+        rows, columns = (ops.one_hot(y, self.num_classes, dtype=self.dtype) for y in flat)
         columns = columns * ops.reshape(weights, (-1, 1))
         self.total_cm.assign_add(ops.matmul(ops.transpose(rows), columns))
 
@@ -221,7 +225,11 @@ class BinaryIoU(IoU):
     fixed = ("num_classes", "ignore_class", "sparse_y_true", "sparse_y_pred", "axis")
 
     def __init__(
-        self, target_class_ids: Sequence[int] = (0, 1), threshold: float = 0.5, name: str | None = None, dtype: Any = None
+        self,
+        target_class_ids: Sequence[int] = (0, 1),
+        threshold: float = 0.5,
+        name: str | None = None,
+        dtype: Any = None,
     ):
         super().__init__(2, target_class_ids, name, dtype)
         self.threshold = threshold

@@ -140,7 +140,8 @@ class MeanMetricWrapper(Mean):
         """
         mask = masks.get(y_pred)
         backend = registry.backend_of(y_pred, y_true) or registry.current()
-        values = backend.convert(self._fn(backend.convert(y_true), backend.convert(y_pred), **self._settings), self.dtype)
+        values = self._fn(backend.convert(y_true), backend.convert(y_pred), **self._settings)
+        values = backend.convert(values, self.dtype)
         super().update_state(values, masked(sample_weight, mask, values, self.dtype))
 
     def get_config(self) -> dict[str, Any]:

@@ -6,7 +6,6 @@ from typing import Any
 
 from triceras.core import tree
 from triceras.core.graph import KerasTensor, Node, Operation
-from triceras.core.scope import local
 
 
 def sort_graph(inputs: list[KerasTensor], outputs: list[KerasTensor]) -> tuple[list[Node], list[Operation]]:

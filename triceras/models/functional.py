@@ -10,6 +10,7 @@ from triceras.core.spec import Spec
 from triceras.layers.input_layer import InputLayer
 from triceras.layers.input_spec import InputSpec
 from triceras.layers.layer import Layer
+from triceras.layers.shapes import traced
 from triceras.models.function import Graph
 from triceras.models.model import Model
 
@@ -120,12 +121,12 @@ class Functional(Model):
         return [_fit_rank(x, ref) for x, ref in zip(flat, expected, strict=True)]
 
     def compute_output_spec(self, inputs: Any, training: bool | None = None, mask: Any = None, **kwargs: Any) -> Any:
-        return self._trace((inputs,), {})
+        return traced(self, (inputs,), {})
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         specs = tree.map_shape_structure(lambda s: Spec(s, "float32"), input_shape)
         flat = [Spec(s.shape, x.dtype) for s, x in zip(self._flat_inputs(specs), self._graph.inputs, strict=True)]
-        return tree.map_structure(lambda s: tuple(s.shape), self._trace((flat if len(flat) > 1 else flat[0],), {}))
+        return tree.map_structure(lambda s: tuple(s.shape), traced(self, (flat if len(flat) > 1 else flat[0],), {}))
 
     def _make_input_spec(self) -> Any:
         def spec(x: KerasTensor, name: str) -> InputSpec:

@@ -12,6 +12,7 @@ from triceras.core.graph import KerasTensor
 from triceras.core.spec import Spec
 from triceras.layers import binding
 from triceras.layers.layer import Layer, _Bound
+from triceras.layers.shapes import traced
 from triceras.training.trainer import Trainer
 
 
@@ -94,7 +95,7 @@ class Model(Trainer, Layer):
         specs = tree.map_shape_structure(lambda s: Spec(s, self.compute_dtype), input_shape)
         with _Bound(self.backend), self._naming():
             self.built = True
-            self._trace((specs,), {})
+            traced(self, (specs,), {})
         self._build_shapes = {"input_shape": input_shape}
 
     def _build(self, shapes: dict[str, Any]) -> None:
@@ -112,9 +113,9 @@ class Model(Trainer, Layer):
         if type(self).build is not Model.build or "input_shape" not in config:
             super().build_from_config(config)
         elif config["input_shape"] is not None:
-            from triceras.layers.layer import _to_shape
+            from triceras.layers.shapes import to_shape
 
-            self.build(_to_shape(config["input_shape"]))
+            self.build(to_shape(config["input_shape"]))
 
     def summary(
         self,

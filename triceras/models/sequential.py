@@ -9,7 +9,8 @@ from triceras.core.graph import KerasTensor
 from triceras.core.spec import Spec
 from triceras.layers.input_layer import Input, InputLayer
 from triceras.layers.input_spec import InputSpec
-from triceras.layers.layer import Layer, _Bound, shapes_of
+from triceras.layers.layer import Layer, _Bound
+from triceras.layers.shapes import shapes_of, traced
 from triceras.models.function import Graph
 from triceras.models.model import Model
 
@@ -55,7 +56,7 @@ class Sequential(Model):
                 raise ValueError(
                     f"Only instances of `keras.Layer` can be added to a Sequential model. Received: {layer} (of type {type(layer)})"
                 )
-            from triceras.layers.core import Lambda
+            from triceras.layers.lambda_layer import Lambda
 
             layer = Lambda(layer)
         if any(x.name == layer.name for x in self._stack):
@@ -164,11 +165,11 @@ class Sequential(Model):
         return x
 
     def compute_output_spec(self, inputs: Any, training: bool | None = None, mask: Any = None, **kwargs: Any) -> Any:
-        return self._trace((inputs,), {})
+        return traced(self, (inputs,), {})
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         dtype = self._graph.inputs[0].dtype if self._graph is not None else self.compute_dtype
-        return tree.map_structure(lambda s: tuple(s.shape), self._trace((Spec(input_shape, dtype),), {}))
+        return tree.map_structure(lambda s: tuple(s.shape), traced(self, (Spec(input_shape, dtype),), {}))
 
     def _known_graph(self, what: str) -> Graph:
         if self._graph is None:

@@ -60,7 +60,12 @@ def is_linear(model: Any) -> bool:
     inside = {id(n) for n in graph.nodes}
     single = all(sum(id(n) in inside for n in op._inbound_nodes) == 1 for op in graph.operations)
     used = [id(x) for node in graph.nodes for x in node.inputs]
-    return single and len(used) == len(set(used)) and all(len(n.inputs) <= 1 for n in graph.nodes) and len(graph.outputs) == 1
+    return (
+        single
+        and len(used) == len(set(used))
+        and all(len(n.inputs) <= 1 for n in graph.nodes)
+        and len(graph.outputs) == 1
+    )
 
 
 def _widths(length: int, positions: Any, linear: bool, trainable: bool) -> list[int]:
@@ -92,7 +97,9 @@ def _rows(model: Any, linear: bool, nested: bool, trainable: bool, layer_range: 
     operations = model.operations if hasattr(model, "_set_graph") else model.layers
     for operation in _in_range(operations, layer_range):
         prefix = "   " * level + ("└ " if level else "")
-        row = [f"{prefix}{operation.name} ({type(operation).__name__ if isinstance(operation, Layer) else _op_class(operation)})"]
+        row = [
+            f"{prefix}{operation.name} ({type(operation).__name__ if isinstance(operation, Layer) else _op_class(operation)})"
+        ]
         row += [output_shape(operation), _count(operation)]
         if not linear:
             row.append("-" if level else _connections(operation, graph))
@@ -115,7 +122,9 @@ def _in_range(operations: list[Any], layer_range: Any) -> list[Any]:
         raise ValueError(f"layer_range should be a list or tuple of 2 strings. Received: {layer_range}")
     found = [[i for i, op in enumerate(operations) if re.match(pattern, op.name)] for pattern in layer_range]
     if not all(found):
-        raise ValueError(f"Passed layer_range does not match any layers: {layer_range}. Layers: {[op.name for op in operations]}.")
+        raise ValueError(
+            f"Passed layer_range does not match any layers: {layer_range}. Layers: {[op.name for op in operations]}."
+        )
     first, last = min(found[0]), max(found[1])
     return operations[min(first, last) : max(first, last) + 1]
 

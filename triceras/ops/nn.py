@@ -329,7 +329,11 @@ def _pair_shape(target: Any, output: Any, **rest: Any) -> Any:
     return output.shape
 
 
-@composite(Rule(_pair_shape, float_, ("target", "output")))
+def _pair(bound: dict[str, Any]) -> None:
+    _pair_shape(**bound)
+
+
+@composite(Rule(_pair_shape, float_, ("target", "output"), _pair))
 def binary_crossentropy(target: Any, output: Any, from_logits: bool = False) -> Any:
     """The cross-entropy of probabilities with binary targets, element-wise.
 
@@ -360,17 +364,22 @@ def _class_axis(bound: dict[str, Any]) -> None:
     bound["axis"] = normalize_axis(bound["axis"], ndim)
 
 
+def _without_classes(target: Any, output: Any, from_logits: bool, axis: int) -> Any:
+    return reduced(output.shape, axis, False)
+
+
 def _log_probabilities(output: Any, from_logits: bool, axis: int) -> Any:
     if from_logits:
         return log_softmax(output, axis=axis)
     return ops.log(_inside(ops.divide(output, ops.sum(output, axis=axis, keepdims=True))))
 
 
-def _categorical(target: Any, output: Any, from_logits: bool, axis: int) -> Any:
-    return reduced(_pair_shape(target, output), axis, False)
+def _classes(bound: dict[str, Any]) -> None:
+    _class_axis(bound)
+    _pair_shape(**bound)
 
 
-@composite(Rule(_categorical, float_, ("target", "output"), _class_axis))
+@composite(Rule(_without_classes, float_, ("target", "output"), _classes))
 def categorical_crossentropy(target: Any, output: Any, from_logits: bool = False, axis: int = -1) -> Any:
     """The cross-entropy of class probabilities with one-hot targets.
 
@@ -388,26 +397,16 @@ def categorical_crossentropy(target: Any, output: Any, from_logits: bool = False
 
 def _labels(bound: dict[str, Any]) -> None:
     _class_axis(bound)
-    target, ndim = tuple(bound["target"].shape), len(bound["output"].shape)
-    if len(target) == ndim and target[bound["axis"]] == 1:
-        bound["target"] = ops.squeeze(bound["target"], axis=bound["axis"])
-    elif len(target) != ndim - 1:
-        raise ValueError(
-            f"target must have the shape of output without the classes; got shapes {target} and "
-            f"{tuple(bound['output'].shape)}."
-        )
-
-
-def _sparse_categorical(target: Any, output: Any, from_logits: bool, axis: int) -> Any:
-    expected = reduced(output.shape, axis, False)
-    for a, b in zip(target.shape, expected, strict=True):
-        if a != b and None not in (a, b):
-            raise ValueError(f"target must have the shape {expected} (output's, less the classes); got {target.shape}.")
-    return expected
+    output, axis = tuple(bound["output"].shape), bound["axis"]
+    target, expected = tuple(bound["target"].shape), reduced(output, axis, False)
+    if len(target) == len(output) and target[axis] == 1:
+        bound["target"], target = ops.squeeze(bound["target"], axis=axis), reduced(target, axis, False)
+    if len(target) != len(expected) or any(a != b and None not in (a, b) for a, b in zip(target, expected, strict=True)):
+        raise ValueError(f"target must have output's shape without the classes, {expected}; got {target}.")
 
 
 @composite(
-    Rule(_sparse_categorical, lambda t, o: (("int32", float_(o)[1]), float_(o)[1]), ("target", "output"), _labels)
+    Rule(_without_classes, lambda t, o: (("int32", float_(o)[1]), float_(o)[1]), ("target", "output"), _labels)
 )
 def sparse_categorical_crossentropy(target: Any, output: Any, from_logits: bool = False, axis: int = -1) -> Any:
     """The cross-entropy of class probabilities with integer targets.

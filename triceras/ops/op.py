@@ -288,23 +288,32 @@ _ARGUMENT_ERRORS = (ValueError, TypeError, IndexError, RuntimeError)
 def explained(op: Op, error: Exception, bound: dict[str, Any], backend: Any = None) -> Exception:
     """The error to raise where an op failed: with the op's name and arguments, in the rule's words if it has some.
 
-    Errors that aren't about the arguments (out of memory, a tracer's complaints) and those that were explained by an op
-    within come back as they are.
+    Errors that aren't about the arguments (out of memory, a tracer's complaints) come back as they are, and so do those
+    of an op within this one, unless this one's rule objects too.
     """
+    explained_within = hasattr(error, "op")
     about_arguments = type(error) in _ARGUMENT_ERRORS or isinstance(error, getattr(backend, "argument_errors", ()))
-    if not about_arguments or hasattr(error, "explained_op"):
+    if not about_arguments and not explained_within:
         return error
-    if backend is not None:
-        try:
-            op.rule.spec(op, dict(bound))
-        except (ValueError, TypeError) as better:
-            error = better
-        except Exception:  # the rule can't read these arguments: keep what the backend said
-            pass
+    better = None if backend is None else _objection(op, bound)
+    if explained_within and better is None:
+        return error
+    error = better or error
     given = ", ".join(f"{name}={_brief(value)}" for name, value in bound.items())
     new = (TypeError if isinstance(error, TypeError) else ValueError)(f"ops.{op.name}({given}): {error}")
     new.explained_op = op
     return new
+
+
+def _objection(op: Op, bound: dict[str, Any]) -> Exception | None:
+    """What an op's rule has against some arguments."""
+    try:
+        op.rule.spec(op, dict(bound))
+    except (ValueError, TypeError) as error:
+        return error
+    except Exception:  # the rule can't read these arguments
+        return None
+    return None
 
 
 def _brief(value: Any) -> str:

@@ -35,7 +35,7 @@ __all__ = [
     "serialize",
 ]
 
-_CLASSES = (Adadelta, Adafactor, Adagrad, Adam, AdamW, Adamax, Ftrl, Lamb, Lion, Nadam, RMSprop, SGD, LossScaleOptimizer)
+_CLASSES = [globals()[name] for name in __all__ if isinstance(globals().get(name), type) and name != "Optimizer"]
 TABLE: dict[str, type] = {name: cls for cls in _CLASSES for name in (cls.__name__, cls.__name__.lower())}
 
 

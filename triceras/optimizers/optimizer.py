@@ -1,4 +1,4 @@
-"""`Optimizer`: turns gradients into new values of weights. A subclass names its slots and gives the update of one weight."""
+"""`Optimizer`: turns gradients into new weights. A subclass names its slots and gives the update of one weight."""
 
 from __future__ import annotations
 
@@ -95,7 +95,8 @@ class Optimizer:
         _check_count("ema_overwrite_frequency", ema_overwrite_frequency, 1)
         _check_count("gradient_accumulation_steps", gradient_accumulation_steps, 2)
         self.name = name or naming.auto_name(type(self).__name__)
-        self.weight_decay, self.clipnorm, self.clipvalue, self.global_clipnorm = weight_decay, clipnorm, clipvalue, global_clipnorm
+        self.weight_decay = weight_decay
+        self.clipnorm, self.clipvalue, self.global_clipnorm = clipnorm, clipvalue, global_clipnorm
         self.use_ema, self.ema_momentum, self.ema_overwrite_frequency = use_ema, ema_momentum, ema_overwrite_frequency
         self.loss_scale_factor, self.gradient_accumulation_steps = loss_scale_factor, gradient_accumulation_steps
         self.built = False
@@ -118,8 +119,8 @@ class Optimizer:
     @property
     def variables(self) -> list[Variable]:
         """Its state, in the order of files: iterations, learning rate, slots."""
-        first = [self._iterations, self._learning_rate] if isinstance(self._learning_rate, Variable) else [self._iterations]
-        known = first + self._own
+        rate = self._learning_rate
+        known = [self._iterations, *([rate] if isinstance(rate, Variable) else []), *self._own]
         named = [v for v in vars(self).values() if isinstance(v, Variable) and not any(v is k for k in known)]
         return known + named
 
@@ -150,8 +151,8 @@ class Optimizer:
             self._learning_rate.assign(value)
         else:
             raise TypeError(
-                "This optimizer was created with a `LearningRateSchedule` object (or a function) as its `learning_rate` "
-                "constructor argument, hence its learning rate is not settable. If you need the learning rate to be "
+                "This optimizer was created with a `LearningRateSchedule` object (or a function) as its "
+                "`learning_rate` constructor argument, hence its learning rate is not settable. If you need the learning rate to be "
                 "settable, you should instantiate the optimizer with a float `learning_rate` argument."
             )
 
@@ -220,7 +221,14 @@ class Optimizer:
         initializer = initializers.get(initializer)
         with use_backend(self._backend), naming.name_scope(self.name):
             variable = Variable(
-                initializer, shape, dtype, trainable=False, autocast=False, aggregation=aggregation, layout=layout, name=name
+                initializer,
+                shape,
+                dtype,
+                trainable=False,
+                autocast=False,
+                aggregation=aggregation,
+                layout=layout,
+                name=name,
             )
         self._own.append(variable)
         return variable
@@ -246,8 +254,8 @@ class Optimizer:
         for variable in trainable_variables:
             for slot, found in zip(names, lists, strict=True):
                 first = self.slot_initializer(slot) if initializer is None else initializer
-                made = None if variable.overwrite_with_gradient else self.add_variable_from_reference(variable, slot, first)
-                found.append(made)
+                direct = variable.overwrite_with_gradient
+                found.append(None if direct else self.add_variable_from_reference(variable, slot, first))
         self._slots.update(zip(names, lists, strict=True))
         return lists[0] if isinstance(name, str) else lists
 
@@ -264,8 +272,8 @@ class Optimizer:
             return value
         if isinstance(value, (bool, str)) or np.ndim(value) != 0 or value is None:
             raise ValueError(
-                "Argument `learning_rate` should be float, or an instance of LearningRateSchedule, or a callable (without "
-                f"arguments, that returns the learning rate). Received instead: learning_rate={value}"
+                "Argument `learning_rate` should be float, or an instance of LearningRateSchedule, or a callable "
+                f"(without arguments, that returns the learning rate). Received instead: learning_rate={value}"
             )
         return self._scalar("learning_rate", float(value), config.floatx())
 
@@ -326,7 +334,7 @@ class Optimizer:
             variables = self._trainable_variables
         if len(grads) != len(variables):
             raise ValueError(
-                "When passing `grads` as a list of gradient tensors, the gradients must match the variables one-to-one. "
+                "When passing `grads` as a list of gradient tensors, they must match the variables one-to-one. "
                 f"Received a list of {len(grads)} gradients, but there are {len(variables)} trainable variables."
             )
         return variables
@@ -374,7 +382,8 @@ class Optimizer:
             variable: the weight.
             learning_rate: scalar tensor of the weight's dtype.
         """
-        raise NotImplementedError(f"{type(self).__name__} must define `update_step(gradient, variable, learning_rate)`.")
+        name = type(self).__name__
+        raise NotImplementedError(f"{name} must define `update_step(gradient, variable, learning_rate)`.")
 
     def _clip(self, grads: list[Any]) -> list[Any]:
         if self.clipnorm is not None and self.clipnorm > 0:
@@ -386,7 +395,9 @@ class Optimizer:
             return [ops.clip(g, -self.clipvalue, self.clipvalue) for g in grads]
         return grads
 
-    def exclude_from_weight_decay(self, var_list: Iterable[Variable] | None = None, var_names: Iterable[str] | None = None):
+    def exclude_from_weight_decay(
+        self, var_list: Iterable[Variable] | None = None, var_names: Iterable[str] | None = None
+    ) -> None:
         """Exempt weights from weight decay.
 
         Args:
@@ -423,7 +434,7 @@ class Optimizer:
                 if average is not None:
                     variable.assign(average)
 
-    # --- Keras's other entrances ---------------------------------------------------------------------------------------
+    # --- Keras's other entrances -------------------------------------------------------------------------------------
 
     def apply_gradients(self, grads_and_vars: Iterable[tuple[Any, Variable]]) -> None:
         """Update weights by pairs (gradient, weight)."""
@@ -477,7 +488,7 @@ class Optimizer:
         """`variable.assign_sub(value)`; for subclasses written for Keras."""
         variable.assign_sub(ops.cast(value, variable.dtype))
 
-    # --- saving --------------------------------------------------------------------------------------------------------
+    # --- saving ------------------------------------------------------------------------------------------------------
 
     def set_weights(self, weights: Sequence[Any]) -> None:
         """Set all of `variables`.
@@ -493,8 +504,8 @@ class Optimizer:
         for variable, value in zip(mine, weights, strict=True):
             if tuple(np.shape(value)) != tuple(variable.shape):
                 raise ValueError(
-                    f"Optimizer variable {variable.path} has shape {variable.shape} not compatible with provided weight "
-                    f"shape {tuple(np.shape(value))}."
+                    f"Optimizer variable {variable.path} has shape {variable.shape} not compatible with provided "
+                    f"weight shape {tuple(np.shape(value))}."
                 )
             variable.assign(value)
 
@@ -572,8 +583,8 @@ def _with_gradients(grads: list[Any], variables: list[Variable]) -> list[tuple[A
     if len(pairs) < len(grads):
         missing = [v.path for g, v in zip(grads, variables, strict=True) if g is None]
         warnings.warn(
-            f"Gradients do not exist for variables {missing} when minimizing the loss. If using `model.compile()`, did you "
-            "forget to provide a `loss` argument?",
+            f"Gradients do not exist for variables {missing} when minimizing the loss. If using `model.compile()`, did "
+            "you forget to provide a `loss` argument?",
             stacklevel=4,
         )
     return pairs

@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from triceras.saving.errors import ConfigInvalid, UnknownObject, UnsafeContent
+from triceras.saving.errors import ConfigInvalid, ResourceLimit, UnknownObject, UnsafeContent
 
 # kind → our module, whose hand-listed `__all__` is the closed list, and the module that files name
 KINDS = {
@@ -45,6 +45,8 @@ PATH_ARGUMENTS = {
     "IntegerLookup": ("vocabulary", "idf_weights"),
     "TextVectorization": ("vocabulary", "idf_weights"),
 }
+# Where a number alone makes a class take memory before it makes a variable.
+LARGEST = {"num_thresholds": 1_000_000}
 _TOOLS = ("get", "serialize", "deserialize")
 
 _registered: dict[str, Any] = {}
@@ -293,11 +295,16 @@ def unknown(what: str, config: dict[str, Any]) -> UnknownObject:
 
 
 def check_arguments(class_name: Any, config: dict[str, Any]) -> None:
-    """Refuse arguments by which a class would read a file or URL.
+    """Refuse arguments by which a class would read a file or URL, or take memory without bounds.
 
     Raises:
-        UnsafeContent: there is one.
+        UnsafeContent, ResourceLimit: there is one.
     """
+    for argument, largest in LARGEST.items():
+        if isinstance(config.get(argument), (int, float)) and config[argument] > largest:
+            raise ResourceLimit(
+                f"{class_name} asks for too large a {argument}.", expected=f"at most {largest:,}", got=config[argument]
+            )
     for argument in PATH_ARGUMENTS.get(class_name, ()):
         if isinstance(config.get(argument), str):
             raise UnsafeContent(

@@ -22,17 +22,11 @@ class _Local(threading.local):
 
 
 _local = _Local()
-_process = {"unsafe": False}
-
-
-def enable_unsafe_deserialization() -> None:
-    """Let every later load of this process run lambdas in files, as if `safe_mode=False` were always given."""
-    _process["unsafe"] = True
 
 
 def in_safe_mode() -> bool:
     """Whether code in configs is refused just now; true unless the outermost caller said otherwise."""
-    return not _process["unsafe"] if _local.safe is None else _local.safe
+    return _local.safe is not False
 
 
 @contextlib.contextmanager
@@ -40,7 +34,7 @@ def safe_mode_scope(safe_mode: bool | None) -> Iterator[None]:
     """Fix the policy for a `with` block; the outermost scope wins, so that nothing inside a file can change it."""
     before = _local.safe
     if before is None:
-        _local.safe = not (safe_mode is False or _process["unsafe"])
+        _local.safe = safe_mode is not False
     try:
         yield
     finally:

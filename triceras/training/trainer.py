@@ -113,7 +113,9 @@ class Trainer:
         """What `compile_from_config` needs to compile the same way; empty where `compile` wasn't called."""
         from triceras.saving.serialization import serialize_keras_object
 
-        return {} if self._compiled is None else serialize_keras_object(self._compiled.arguments)
+        if self._compiled is None:
+            return {}
+        return serialize_keras_object({**self._compiled.arguments, "optimizer": self.optimizer})
 
     def compile_from_config(self, config: dict[str, Any]) -> None:
         """Compile as a config says that `get_compile_config` gave."""

@@ -134,7 +134,8 @@ class PiecewiseConstantDecay(LearningRateSchedule):
         if len(boundaries) != len(values) - 1:
             raise ValueError(
                 "The length of boundaries should be 1 less than the length of values. "
-                f"Received: boundaries={boundaries} of length {len(boundaries)}, and values={values} of length {len(values)}."
+                f"Received: boundaries={boundaries} of length {len(boundaries)}, and values={values} of length "
+                f"{len(values)}."
             )
         self.boundaries, self.values, self.name = boundaries, values, name
 
@@ -186,7 +187,8 @@ class PolynomialDecay(LearningRateSchedule):
         if self.cycle:
             length = length * ops.maximum(ops.ceil(step / self.decay_steps), 1.0)
         left = 1.0 - ops.minimum(step, length) / length
-        return (self.initial_learning_rate - self.end_learning_rate) * ops.power(left, self.power) + self.end_learning_rate
+        way = self.initial_learning_rate - self.end_learning_rate
+        return way * ops.power(left, self.power) + self.end_learning_rate
 
     def get_config(self) -> dict[str, Any]:
         names = ("initial_learning_rate", "decay_steps", "end_learning_rate", "power", "cycle", "name")
@@ -223,7 +225,8 @@ class CosineDecay(LearningRateSchedule):
         warmup_steps: int = 0,
     ):
         check_positive("decay_steps", decay_steps)
-        self.initial_learning_rate, self.decay_steps, self.alpha, self.name = initial_learning_rate, decay_steps, alpha, name
+        self.initial_learning_rate, self.decay_steps = initial_learning_rate, decay_steps
+        self.alpha, self.name = alpha, name
         self.warmup_target, self.warmup_steps = warmup_target, warmup_steps
 
     def __call__(self, step: Any) -> Any:

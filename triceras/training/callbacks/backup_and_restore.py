@@ -42,8 +42,8 @@ class BackupAndRestore(Callback):
             raise ValueError(f"Empty `backup_dir` argument passed. Received: backup_dir={backup_dir!r}")
         if save_freq != "epoch" and not isinstance(save_freq, int):
             raise ValueError(
-                f"Invalid value for argument `save_freq`. Received: save_freq={save_freq!r}. Expected a positive integer "
-                "or 'epoch'."
+                f"Invalid value for argument `save_freq`. Received: save_freq={save_freq!r}. Expected a positive "
+                "integer or 'epoch'."
             )
         self.backup_dir = os.fspath(backup_dir)
         self.save_freq, self.double_checkpoint, self.delete_checkpoint = save_freq, double_checkpoint, delete_checkpoint

@@ -1,0 +1,3 @@
+"""Programs as in Keras's guides: ways to train."""
+
+PROGRAMS = []
