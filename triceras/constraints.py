@@ -58,9 +58,10 @@ class MaxNorm(Constraint):
         axis: along which the norm is taken; a tuple for convolutions, such as `(0, 1, 2)`.
 
     Example:
+        >>> import numpy as np
         >>> from triceras import constraints, ops
-        >>> ops.convert_to_numpy(constraints.MaxNorm(1.0)(ops.array([[3.0], [4.0]]))).round(3).tolist()
-        [[0.6], [0.8]]
+        >>> np.round(ops.convert_to_numpy(constraints.MaxNorm(1.0)(ops.array([3.0, 4.0]))), 3)
+        array([0.6, 0.8], dtype=float32)
     """
 
     def __init__(self, max_value: float = 2, axis: Any = 0):
@@ -94,9 +95,10 @@ class UnitNorm(Constraint):
         axis: along which the norm is taken.
 
     Example:
+        >>> import numpy as np
         >>> from triceras import constraints, ops
-        >>> ops.convert_to_numpy(constraints.UnitNorm()(ops.array([[3.0], [4.0]]))).round(3).tolist()
-        [[0.6], [0.8]]
+        >>> np.round(ops.convert_to_numpy(constraints.UnitNorm()(ops.array([3.0, 4.0]))), 3)
+        array([0.6, 0.8], dtype=float32)
     """
 
     def __init__(self, axis: Any = 0):

@@ -181,7 +181,7 @@ def recurrent_with_masks(keras, folder):
         ]
     )
     loss = keras.losses.BinaryCrossentropy(from_logits=True)
-    fill(model).compile("adam", loss, metrics=[keras.metrics.BinaryAccuracy(threshold=0.0)])
+    fill(model).compile("adam", loss, metrics=[keras.metrics.BinaryAccuracy()])
     history = model.fit(tokens, labels, epochs=2, batch_size=8, shuffle=False, verbose=0)
 
     walker = keras.Sequential([keras.Input((3, 2), batch_size=2), layers.SimpleRNN(3, stateful=True)])

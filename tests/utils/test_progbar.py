@@ -27,7 +27,7 @@ CASES = [
     dict(target=4, verbose=1, steps=LOSS[:2], interval=0, stateful_metrics=["loss"]),
     dict(target=10, verbose=1, steps=[(i, 0.02, [("loss", 1.0 / i)]) for i in range(1, 11)]),
     dict(target=7, verbose=1, steps=[(i, 40.0 / i, [("a", -0.5), ("b", 1e-7)]) for i in range(1, 8)], interval=0),
-    dict(target=1000, verbose=1, steps=[(1, 9.0, []), (999, 1.0, []), (1000, 0.1, [("big", 1e9)])], width=7, interval=0),
+    dict(target=1000, verbose=1, steps=[(1, 9.0, []), (999, 1.0, []), (1000, 0.1, [("b", 1e9)])], width=7, interval=0),
     dict(target=100, verbose=1, steps=[(2, 300.0, []), (3, 1e-5, [])], unit_name="sample", interval=0),
 ]
 """

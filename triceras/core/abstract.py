@@ -1,4 +1,4 @@
-"""The abstract backend: its tensors are `Spec`s and its functions are the rules. A layer's `call` run on it gives shapes."""
+"""The abstract backend: its tensors are `Spec`s, its functions the rules. A layer's `call` run on it gives shapes."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ class Backend(abc.ABC):
 
     @abc.abstractmethod
     def convert(self, x: Any, dtype: str | None = None) -> Any:
-        """A tensor of this backend from numbers, lists, arrays or a tensor of any backend; no copy where none is due."""
+        """A tensor of this backend from numbers, lists, arrays or any backend's tensor; no copy where none is due."""
 
     @abc.abstractmethod
     def to_numpy(self, x: Any) -> Any:
@@ -81,7 +81,7 @@ class Backend(abc.ABC):
 
     @abc.abstractmethod
     def assign(self, native: Any, value: Any) -> Any:
-        """Write a ready tensor into a Variable's native value, in place where the framework can; returns what it holds then."""
+        """Write a ready tensor into a Variable's native value, in place where it can be; returns what it holds then."""
 
     def set_trainable(self, native: Any, trainable: bool) -> Any:
         """The native value after its Variable became trainable or frozen."""
@@ -102,7 +102,7 @@ class Backend(abc.ABC):
         """See `triceras.value_and_grad`."""
 
     def without_gradients(self, fn: Callable) -> Callable:
-        """`fn`, where nothing it computes will be differentiated: spares bookkeeping in a framework that keeps a tape."""
+        """`fn`, where nothing it computes will be differentiated: spares a framework with a tape its bookkeeping."""
         return fn
 
     @abc.abstractmethod
@@ -155,6 +155,7 @@ class Backend(abc.ABC):
 
     def synchronize(self) -> None:
         """Wait until everything that was asked of the devices is done."""
+        return None
 
     @abc.abstractmethod
     def version(self) -> str:
@@ -172,3 +173,4 @@ class Backend(abc.ABC):
 
     def seed_framework(self, seed: int) -> None:
         """Seed the framework's own generator, for user code that draws from it."""
+        return None

@@ -1,4 +1,4 @@
-"""`KerasTensor`, `Node` and `Operation`: the graph that a functional model is made of, and the backend that draws it."""
+"""`KerasTensor`, `Node`, `Operation`: the graph that a functional model is made of, and the backend that draws it."""
 
 from __future__ import annotations
 

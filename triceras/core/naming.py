@@ -1,4 +1,4 @@
-"""Names: `Dense` → `dense`, `dense_1`…, unique in the process until `clear_session`; name scopes for variables' paths."""
+"""Names: `Dense` → `dense`, `dense_1`…, unique until `clear_session`; name scopes for the paths of variables."""
 
 from __future__ import annotations
 

@@ -183,7 +183,7 @@ def forget_types() -> None:
 
 
 def classify(x: Any) -> Any:
-    """What `BY_TYPE` holds for the type of `x`, found out at first sight; loads a backend if its framework is loaded."""
+    """What `BY_TYPE` has for the type of `x`, found out at first sight; may load the backend of a loaded framework."""
     kind = type(x)
     if kind in BY_TYPE:
         return BY_TYPE[kind]

@@ -157,7 +157,8 @@ def draw_key(seed: Any) -> Any:
     """The key for one draw.
 
     Args:
-        seed: a `SeedGenerator`, which advances; an int, which gives the same key every time; None: the global generator.
+        seed: a `SeedGenerator`, which advances; an int, which gives the same key every time; None: the global
+            generator.
     """
     if isinstance(seed, SeedGenerator):
         return seed.next()

@@ -36,5 +36,6 @@ class Spec(Operators):
 
     def __array__(self, *args: Any, **kwargs: Any) -> Any:
         raise TypeError(
-            "A symbolic tensor has no values to turn into a NumPy array. Use triceras.ops on it, or wrap NumPy code in a layer."
+            "A symbolic tensor has no values to turn into a NumPy array. Use triceras.ops on it, or wrap NumPy "
+            "code in a layer."
         )

@@ -141,7 +141,8 @@ class Variable(Operators):
         if len(shape) <= len(self.shape) and all(d in (1, None, n) for d, n in known):
             return ops.broadcast_to(value, self.shape) if None not in shape else value
         raise ValueError(
-            "The shape of the target variable and the shape of the target value in `variable.assign(value)` must match. "
+            "The shape of the target variable and the shape of the target value in `variable.assign(value)` must "
+            "match. "
             f"variable.shape={self.shape}, Received: value.shape={shape}. Target variable: {self.path}"
         )
 

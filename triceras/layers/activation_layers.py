@@ -63,7 +63,8 @@ class LeakyReLU(ElementWise):
         super().__init__(**kwargs)
         if negative_slope is None or negative_slope < 0:
             raise ValueError(
-                f"The negative_slope value of a Leaky ReLU layer cannot be None or negative value. Expected a float. Received: negative_slope={negative_slope}"
+                "The negative_slope value of a Leaky ReLU layer cannot be None or negative value. Expected a "
+                f"float. Received: negative_slope={negative_slope}"
             )
         self.negative_slope = negative_slope
 

@@ -20,7 +20,8 @@ __all__ = ["MultiHeadAttention"]
 class MultiHeadAttention(Layer):
     """Attention with several heads (Vaswani et al. 2017, "Attention Is All You Need").
 
-    Inputs: `query` `(batch, target, features)`, `value` and `key` `(batch, source, features)`; `key` is `value` by default.
+    Inputs: `query` `(batch, target, features)`, `value` and `key` `(batch, source, features)`; `key` is `value` by
+        default.
     Output: `(batch, target, features of the query)`, or `output_shape` in place of the last.
 
     Args:
@@ -110,11 +111,13 @@ class MultiHeadAttention(Layer):
         rank = len(query_shape)
         if query_shape[-1] is None or value_shape[-1] is None or key_shape[-1] is None:
             raise ValueError(
-                f"The features of query, value and key must be known. Received: {query_shape}, {value_shape}, {key_shape}"
+                f"The features of query, value and key must be known. Received: {query_shape}, {value_shape}, "
+                f"{key_shape}"
             )
         if value_shape[1:-1] != key_shape[1:-1]:
             raise ValueError(
-                f"All dimensions of `value` and `key`, except the last one, must be equal. Received: value_shape={value_shape} and key_shape={key_shape}"
+                "All dimensions of `value` and `key`, except the last one, must be equal. Received: "
+                f"value_shape={value_shape} and key_shape={key_shape}"
             )
         if self._attention_axes is None:
             self._attention_axes = tuple(range(1, rank - 1))

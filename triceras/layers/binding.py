@@ -11,7 +11,7 @@ from triceras.core import registry, tree
 
 @functools.cache
 def bound_class(cls: type, mixin: type | None) -> type:
-    """The class that instances of `cls` have on a backend with this mixin: `cls` itself, or a subclass that looks like it."""
+    """The class of instances of `cls` on a backend with this mixin: `cls` itself, or a subclass that looks like it."""
     if mixin is None or issubclass(cls, mixin):
         return cls
     namespace = {
@@ -29,7 +29,7 @@ def unbound_class(cls: type) -> type:
 
 
 class LayerType(abc.ABCMeta):
-    """The class of layer classes: the class of a layer that lives elsewhere makes layers on the current backend, too."""
+    """The class of layer classes: a class bound to another backend makes layers on the current one, too."""
 
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:
         plain = unbound_class(cls)

@@ -92,7 +92,8 @@ def _convert(layer: Any, x: Any, dtype: str | None, positional: bool) -> Any:
         return _from_array(backend, x, dtype)
     if positional and not layer.allow_non_tensor_positional_args:
         raise ValueError(
-            "Only input tensors may be passed as positional arguments. The following argument value should be passed as a "
+            "Only input tensors may be passed as positional arguments. The following argument value should be "
+            "passed as a "
             f"keyword argument: {x} (of type {type(x)})"
         )
     return x
@@ -143,7 +144,8 @@ def by_name(signature: Signature, args: tuple, kwargs: dict[str, Any]) -> dict[s
 def describe(value: Any) -> str:
     """An argument in an error message: shapes and dtypes, not values."""
     if isinstance(value, (list, tuple)):
-        return f"{'[' if isinstance(value, list) else '('}{', '.join(map(describe, value))}{']' if isinstance(value, list) else ')'}"
+        opening, closing = "[]" if isinstance(value, list) else "()"
+        return f"{opening}{', '.join(map(describe, value))}{closing}"
     if isinstance(value, dict):
         return "{" + ", ".join(f"{k!r}: {describe(v)}" for k, v in value.items()) + "}"
     if hasattr(value, "shape") and hasattr(value, "dtype"):

@@ -48,7 +48,8 @@ def window_output(size: int | None, window: int, stride: int, padding: str, dila
         size -= (window - 1) * dilation
         if size < 1:
             raise ValueError(
-                f"The window of size {(window - 1) * dilation + 1} doesn't fit into a dimension of {size + (window - 1) * dilation}. "
+                f"The window of size {(window - 1) * dilation + 1} doesn't fit into a dimension of "
+                f"{size + (window - 1) * dilation}. "
                 "Use padding='same', a smaller window or a larger input."
             )
     return -(-size // stride)
@@ -90,11 +91,13 @@ class Convolution(Layer, abc.ABC):
         self.data_format = config.standardize_data_format(data_format)
         if max(self.strides) > 1 and max(self.dilation_rate) > 1:
             raise ValueError(
-                f"`strides > 1` not supported in conjunction with `dilation_rate > 1`. Received: strides={self.strides} and dilation_rate={self.dilation_rate}"
+                "`strides > 1` not supported in conjunction with `dilation_rate > 1`. Received: "
+                f"strides={self.strides} and dilation_rate={self.dilation_rate}"
             )
         if filters % groups:
             raise ValueError(
-                f"The number of filters must be evenly divisible by the number of groups. Received: groups={groups}, filters={filters}."
+                "The number of filters must be evenly divisible by the number of groups. Received: "
+                f"groups={groups}, filters={filters}."
             )
         self.activation = activations.get(activation)
         self.use_bias = use_bias
@@ -112,11 +115,13 @@ class Convolution(Layer, abc.ABC):
         channels = input_shape[axis]
         if channels is None:
             raise ValueError(
-                f"The channel dimension of the inputs to '{self.name}' must be known. Received: input_shape={input_shape}"
+                f"The channel dimension of the inputs to '{self.name}' must be known. Received: "
+                f"input_shape={input_shape}"
             )
         if channels % self.groups:
             raise ValueError(
-                f"The number of input channels must be evenly divisible by the number of groups. Received groups={self.groups}, "
+                "The number of input channels must be evenly divisible by the number of groups. Received "
+                f"groups={self.groups}, "
                 f"but the input has {channels} channels (full input shape is {input_shape})."
             )
         self.kernel = self.add_weight(

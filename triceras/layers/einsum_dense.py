@@ -179,7 +179,8 @@ def analyze(
     for letter in (*kernel, *(bias_axes or "")):
         if sizes.get(letter) is None:
             raise ValueError(
-                f"The size of dimension '{letter}' of the weights in '{equation}' is in neither the input nor the output shape."
+                f"The size of dimension '{letter}' of the weights in '{equation}' is in neither the input nor the "
+                "output shape."
             )
     bias = None
     if bias_axes:

@@ -16,20 +16,20 @@ __all__ = ["Lambda"]
 class Lambda(Layer):
     """A function as a layer. For anything with weights, write a `Layer`.
 
-    A model with a Python function in it can be saved only if the function is registered
-    (`saving.register_keras_serializable`) or public (an op, an activation): code isn't written to files, and none is
-    read from them.
+    A function that is registered (`saving.register_keras_serializable`) or public (an op, an activation) is saved by its
+    name. A Python lambda is saved as bytecode, as Keras does, and loads only where `safe_mode=False` is given.
 
     Args:
         function: takes the inputs, maybe `mask` and `training`.
-        output_shape: shape without the batch dimension, or a function of the input shape; found by tracing by default.
+        output_shape: shape without the batch dimension, or a function of the input shape; traced by default.
         mask: the output's mask, or a function `(inputs, mask)`.
         arguments: dict of further keyword arguments for the function.
 
     Example:
+        >>> import numpy as np
         >>> import triceras
         >>> double = triceras.layers.Lambda(lambda x: x * 2)
-        >>> triceras.ops.convert_to_numpy(double([1.0, 2.0])).tolist()
+        >>> triceras.ops.convert_to_numpy(double(np.array([1.0, 2.0]))).tolist()
         [2.0, 4.0]
     """
 
@@ -91,7 +91,7 @@ class Lambda(Layer):
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None, safe_mode: bool | None = None) -> Lambda:
-        """Make the layer from its config; a function comes from the registry, never from code in the config."""
+        """Make the layer from its config; code in the config is refused unless `safe_mode` is False."""
         from triceras.saving import serialization
 
         config = dict(config)

@@ -170,7 +170,8 @@ class Layer(Operation, metaclass=binding.LayerType):
         """Make the weights; called once, before the first call. Override it.
 
         Args:
-            input_shape: shape of the first input, or name several inputs' shapes: `build(self, query_shape, value_shape)`.
+            input_shape: shape of the first input, or name several inputs' shapes: `build(self, query_shape,
+                value_shape)`.
         """
         self.built = True
 
@@ -334,7 +335,8 @@ class Layer(Operation, metaclass=binding.LayerType):
         own = self.weights
         if len(own) != len(weights):
             raise ValueError(
-                f"You called `set_weights(weights)` on layer '{self.name}' with a weight list of length {len(weights)}, "
+                f"You called `set_weights(weights)` on layer '{self.name}' with a weight list of length "
+                f"{len(weights)}, "
                 f"but the layer was expecting {len(own)} weights."
             )
         for variable, value in zip(own, weights, strict=True):
@@ -376,15 +378,18 @@ class Layer(Operation, metaclass=binding.LayerType):
 
     def _refuse(self, call: CallContext) -> None:
         raise ValueError(
-            f"Layer '{self.path}' lives on backend {self.backend.name}, but it is called inside '{call.entry.path}', which "
-            f"lives on {call.backend.name}. Move one of them: `layer.to_backend({call.backend.name!r})`, or give each model "
+            f"Layer '{self.path}' lives on backend {self.backend.name}, but it is called inside "
+            f"'{call.entry.path}', which "
+            f"lives on {call.backend.name}. Move one of them: `layer.to_backend({call.backend.name!r})`, or give "
+            "each model "
             "its own layer with `clone_model`."
         )
 
     def _call_inside(self, call: CallContext, args: tuple, kwargs: dict[str, Any]) -> Any:
         if "_dtype_policy" not in self.__dict__:
             raise RuntimeError(
-                f"In layer {type(self).__name__}, you forgot to call `super().__init__()` as the first statement in the "
+                f"In layer {type(self).__name__}, you forgot to call `super().__init__()` as the first statement "
+                "in the "
                 "`__init__()` method."
             )
         signature = signature_of(type(self).call)
@@ -499,8 +504,11 @@ class Layer(Operation, metaclass=binding.LayerType):
         raise NotImplementedError(f"Layer {type(self).__name__} does not have a `call()` method implemented.")
 
     def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
-        """The specs of the outputs for specs of the inputs: from `compute_output_shape` if that is overridden, else `call`
-        runs on the specs, and as a last resort the framework traces it."""
+        """The specs of the outputs for specs of the inputs.
+
+        They come from `compute_output_shape` if that is overridden; else `call` runs on the specs, and as a last resort
+        the framework traces it.
+        """
         if type(self).compute_output_shape is not Layer.compute_output_shape:
             return declared(self, args, kwargs)
         return traced(self, args, kwargs)
@@ -523,7 +531,8 @@ class Layer(Operation, metaclass=binding.LayerType):
         if not self.supports_masking and not self._makes_masks():
             if previous is not None and not isinstance(self, _mask_through()):
                 warnings.warn(
-                    f"Layer '{self.name}' (of type {type(self).__name__}) was passed an input with a mask attached to it. "
+                    f"Layer '{self.name}' (of type {type(self).__name__}) was passed an input with a mask "
+                    "attached to it. "
                     "However, this layer does not support masking and will therefore destroy the mask information. "
                     "Downstream layers will not see the mask.",
                     stacklevel=4,
@@ -617,7 +626,8 @@ class Layer(Operation, metaclass=binding.LayerType):
 
         if not self.built:
             raise ValueError(
-                f"To call stateless_call, {type(self).__name__} must be built (i.e. its variables must have been already created)."
+                f"To call stateless_call, {type(self).__name__} must be built (i.e. its variables must have been "
+                "already created)."
             )
         given = []
         for own, values, kind in (
@@ -626,7 +636,8 @@ class Layer(Operation, metaclass=binding.LayerType):
         ):
             if len(own) != len(values):
                 raise ValueError(
-                    f"Argument `{kind}` must have {len(own)} values, one for each of `layer.{kind}`. Received: {len(values)}"
+                    f"Argument `{kind}` must have {len(own)} values, one for each of `layer.{kind}`. Received: "
+                    f"{len(values)}"
                 )
             given += zip(own, values, strict=True)
         with StatelessScope(given, collect_losses=return_losses) as scope:
@@ -666,7 +677,8 @@ class Layer(Operation, metaclass=binding.LayerType):
             return given
         raise NotImplementedError(
             f"Object {type(self).__name__} was created by passing arguments that can't be stored as they are: "
-            f"{', '.join(given)}. Override `get_config()` so that it returns them in a form that `from_config` understands:\n\n"
+            f"{', '.join(given)}. Override `get_config()` so that it returns them in a form that `from_config` "
+            "understands:\n\n"
             '    def get_config(self):\n        return {**super().get_config(), "argument": self.argument}'
         )
 

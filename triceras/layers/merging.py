@@ -33,7 +33,8 @@ class Merge(Layer, abc.ABC):
     def _check(self, shapes: Any) -> None:
         if not isinstance(shapes, (list, tuple)) or is_shape(shapes):
             raise ValueError(
-                f"A merge layer should be called on a list of inputs. Received: input_shape={shapes} (not a list of shapes)"
+                f"A merge layer should be called on a list of inputs. Received: input_shape={shapes} (not a list "
+                "of shapes)"
             )
         if len(shapes) < 1:
             raise ValueError(
@@ -227,7 +228,8 @@ class Dot(Merge):
         a, b = self._axes(shapes)
         if None not in (shapes[0][a], shapes[1][b]) and shapes[0][a] != shapes[1][b]:
             raise ValueError(
-                f"Incompatible input shapes: axis values {shapes[0][a]} (at axis {a}) != {shapes[1][b]} (at axis {b}). Full input shapes: {shapes[0]}, {shapes[1]}"
+                f"Incompatible input shapes: axis values {shapes[0][a]} (at axis {a}) != {shapes[1][b]} (at axis "
+                f"{b}). Full input shapes: {shapes[0]}, {shapes[1]}"
             )
         out = shapes[0][:a] + shapes[0][a + 1 :] + tuple(d for i, d in enumerate(shapes[1]) if i not in (0, b))
         return out if len(out) > 1 else (*out, 1)

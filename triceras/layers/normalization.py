@@ -15,7 +15,8 @@ __all__ = ["BatchNormalization", "LayerNormalization", "Rescaling"]
 class BatchNormalization(Layer):
     """Scale each channel to mean 0 and variance 1: those of the batch in training, else moving averages of them.
 
-    Ioffe and Szegedy 2015, "Batch Normalization". With `trainable = False` the moving averages are used in training, too.
+    Ioffe and Szegedy 2015, "Batch Normalization". With `trainable = False` the moving averages are used in training,
+    too.
 
     Args:
         axis: the channels' dimension.
@@ -79,7 +80,8 @@ class BatchNormalization(Layer):
         size = input_shape[self.axis]
         if size is None:
             raise ValueError(
-                f"The axis {self.axis} that '{self.name}' normalizes must have a known size. Received: input_shape={input_shape}"
+                f"The axis {self.axis} that '{self.name}' normalizes must have a known size. Received: "
+                f"input_shape={input_shape}"
             )
         if self.scale:
             self.gamma = self.add_weight(

@@ -34,7 +34,8 @@ class Dropout(Layer):
         super().__init__(**kwargs)
         if not isinstance(rate, (int, float)) or not 0 <= rate <= 1:
             raise ValueError(
-                f"Invalid value received for argument `rate`. Expected a float value between 0 and 1. Received: rate={rate}"
+                "Invalid value received for argument `rate`. Expected a float value between 0 and 1. Received: "
+                f"rate={rate}"
             )
         self.rate, self.seed = rate, seed
         self.noise_shape = None if noise_shape is None else tuple(noise_shape)
@@ -49,7 +50,8 @@ class Dropout(Layer):
         shape = ops.shape(inputs)
         if len(self.noise_shape) != len(shape):
             raise ValueError(
-                f"Argument `noise_shape` must have as many dimensions as the input, {len(shape)}. Received: noise_shape={self.noise_shape}"
+                f"Argument `noise_shape` must have as many dimensions as the input, {len(shape)}. Received: "
+                f"noise_shape={self.noise_shape}"
             )
         return tuple(n if d is None else d for d, n in zip(self.noise_shape, shape, strict=True))
 
@@ -132,7 +134,8 @@ class GaussianNoise(Layer):
         super().__init__(**kwargs)
         if not 0 <= stddev <= 1:
             raise ValueError(
-                f"Invalid value received for argument `stddev`. Expected a float value between 0 and 1. Received: stddev={stddev}"
+                "Invalid value received for argument `stddev`. Expected a float value between 0 and 1. Received: "
+                f"stddev={stddev}"
             )
         self.stddev, self.seed = stddev, seed
         if stddev > 0:

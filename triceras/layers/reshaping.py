@@ -17,7 +17,8 @@ class Flatten(Layer):
     """All dimensions but the batch become one.
 
     Args:
-        data_format: with `"channels_first"` the channels are moved last before flattening, so that weights behind fit both.
+        data_format: with `"channels_first"` the channels are moved last before flattening, so that weights behind fit
+            both.
 
     Example:
         >>> import numpy as np
@@ -69,7 +70,8 @@ class Reshape(Layer):
         fits = total is None or (total == known if -1 not in self.target_shape else known and total % known == 0)
         if not fits:
             raise ValueError(
-                f"The total size of the tensor must be unchanged. Received: input_shape={rest}, target_shape={self.target_shape}"
+                f"The total size of the tensor must be unchanged. Received: input_shape={rest}, "
+                f"target_shape={self.target_shape}"
             )
         free = None if total is None else total // max(known, 1)
         return tuple(free if d == -1 else d for d in self.target_shape)
@@ -100,7 +102,8 @@ class Permute(Layer):
         self.dims = tuple(dims)
         if sorted(self.dims) != list(range(1, len(self.dims) + 1)):
             raise ValueError(
-                f"Invalid permutation argument `dims` for Permute Layer. The set of indices in `dims` must be consecutive "
+                "Invalid permutation argument `dims` for Permute Layer. The set of indices in `dims` must be "
+                "consecutive "
                 f"and start from 1. Received dims={dims}"
             )
         self.input_spec = InputSpec(ndim=len(self.dims) + 1)

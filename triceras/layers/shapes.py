@@ -56,7 +56,7 @@ def _specs(shapes: Any, dtype: str) -> Any:
 
 
 def traced(layer: Any, args: tuple, kwargs: dict[str, Any]) -> Any:
-    """The output specs, found by running a layer's `call` on specs, as a last resort through the framework's own tracer.
+    """The output specs, found by running a layer's `call` on specs, as a last resort by the framework's own tracer.
 
     Raises:
         Exception: what `call` raised, with the layer and its arguments.

@@ -28,7 +28,7 @@ class Loss:
         >>> class Largest(losses.Loss):
         ...     def call(self, y_true, y_pred):
         ...         return ops.max(ops.absolute(y_true - y_pred), axis=-1)
-        >>> float(Largest()([[0.0, 1.0], [2.0, 2.0]], [[1.0, 1.0], [2.0, 5.0]]))
+        >>> float(Largest()(ops.array([[0.0, 1.0], [2.0, 2.0]]), ops.array([[1.0, 1.0], [2.0, 5.0]])))
         2.0
     """
 

@@ -25,7 +25,8 @@ def clone_model(
     Args:
         model: Sequential, functional, or subclassed with `get_config`.
         input_tensors: `KerasTensor`s to build the clone on; fresh inputs by default.
-        clone_function: from a layer to the layer that takes its place; `layer.from_config(layer.get_config())` by default.
+        clone_function: from a layer to the layer that takes its place; `layer.from_config(layer.get_config())` by
+            default.
         call_function: `(layer, *args, **kwargs)` → outputs, in place of calling the layer.
         recursive: whether models inside are cloned layer by layer, too.
 
@@ -55,7 +56,8 @@ def clone_model(
         return _clone_functional(model, input_tensors, clone_layer, call_function)
     if input_tensors is not None or clone_function is not None or call_function is not None:
         raise ValueError(
-            "Arguments clone_function, input_tensors and call_function are only supported for Sequential models or Functional models."
+            "Arguments clone_function, input_tensors and call_function are only supported for Sequential models "
+            "or Functional models."
         )
     return type(model).from_config(model.get_config())
 

@@ -127,7 +127,8 @@ class Graph:
             for x in values:
                 if not isinstance(x, KerasTensor):
                     raise ValueError(
-                        f"All `{kind}` values must be KerasTensors. Received: {kind}={values} including {x!r} of type {type(x)}"
+                        f"All `{kind}` values must be KerasTensors. Received: {kind}={values} including {x!r} of "
+                        f"type {type(x)}"
                     )
         if len({id(x) for x in self.inputs}) != len(self.inputs):
             raise ValueError("The inputs of a model must be different tensors; one is given twice.")

@@ -180,5 +180,6 @@ def _fit_rank(x: Any, ref: KerasTensor) -> Any:
     if rank == wanted - 1 and ref.shape[-1] == 1:
         return keep_mask(x, ops.expand_dims(x, axis=-1))
     raise ValueError(
-        f"Invalid input shape for input with name '{ref.name}': expected shape {ref.shape}, found shape {tuple(x.shape)}"
+        f"Invalid input shape for input with name '{ref.name}': expected shape {ref.shape}, found shape "
+        f"{tuple(x.shape)}"
     )

@@ -19,7 +19,8 @@ from triceras.training.trainer import Trainer
 class Model(Trainer, Layer):
     """A layer with `compile`, `fit`, `evaluate`, `predict`, `summary` and `save`.
 
-    Made in one of three ways: `Model(inputs, outputs)` from symbolic tensors; a subclass that makes layers in `__init__`
+    Made in one of three ways: `Model(inputs, outputs)` from symbolic tensors; a subclass that makes layers in
+        `__init__`
     and calls them in `call`; `Sequential`. A model lives on the backend that is current when it is made.
 
     Args:
@@ -236,10 +237,14 @@ class Model(Trainer, Layer):
             return super().from_config(config)
         except TypeError as error:
             raise TypeError(
-                f"Unable to revive model from config. When overriding the `get_config()` method, make sure that the returned "
-                f"config contains all items used as arguments in the constructor to {cls}, which is the default behavior. "
-                f"You can override this default behavior by defining a `from_config(cls, config)` class method to specify how "
-                f"to create an instance of {cls.__name__} from its config.\n\nReceived config={config}\n\nError encountered "
+                "Unable to revive model from config. When overriding the `get_config()` method, make sure that "
+                "the returned "
+                f"config contains all items used as arguments in the constructor to {cls}, which is the default "
+                "behavior. "
+                "You can override this default behavior by defining a `from_config(cls, config)` class method to "
+                "specify how "
+                f"to create an instance of {cls.__name__} from its config.\n\nReceived config={config}\n\nError "
+                "encountered "
                 f"during deserialization: {error}"
             ) from error
 
@@ -256,7 +261,8 @@ class Model(Trainer, Layer):
         """
         if value_format not in ("backend_tensor", "numpy_array"):
             raise ValueError(
-                f"Invalid `value_format` argument. Expected one of {{'numpy_array', 'backend_tensor'}}. Received: value_format={value_format}"
+                f"Invalid `value_format` argument. Expected one of {{'numpy_array', 'backend_tensor'}}. Received: "
+                f"value_format={value_format}"
             )
         read = (lambda v: v.numpy()) if value_format == "numpy_array" else (lambda v: v.value)
         return {kind: _nested({v.path: read(v) for v in variables}) for kind, variables in self._state_groups().items()}

@@ -54,14 +54,16 @@ class Sequential(Model):
         if not isinstance(layer, Layer):
             if not callable(layer):
                 raise ValueError(
-                    f"Only instances of `keras.Layer` can be added to a Sequential model. Received: {layer} (of type {type(layer)})"
+                    f"Only instances of `keras.Layer` can be added to a Sequential model. Received: {layer} (of "
+                    f"type {type(layer)})"
                 )
             from triceras.layers.lambda_layer import Lambda
 
             layer = Lambda(layer)
         if any(x.name == layer.name for x in self._stack):
             raise ValueError(
-                f"All layers added to a Sequential model should have unique names. Name '{layer.name}' is already the name "
+                f"All layers added to a Sequential model should have unique names. Name '{layer.name}' is already "
+                "the name "
                 f"of a layer in this model. Update the `name` argument to pass a unique name."
             )
         if isinstance(layer, InputLayer) and self._stack:

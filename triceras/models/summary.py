@@ -98,7 +98,8 @@ def _rows(model: Any, linear: bool, nested: bool, trainable: bool, layer_range: 
     for operation in _in_range(operations, layer_range):
         prefix = "   " * level + ("└ " if level else "")
         row = [
-            f"{prefix}{operation.name} ({type(operation).__name__ if isinstance(operation, Layer) else _op_class(operation)})"
+            f"{prefix}{operation.name} "
+            f"({type(operation).__name__ if isinstance(operation, Layer) else _op_class(operation)})"
         ]
         row += [output_shape(operation), _count(operation)]
         if not linear:

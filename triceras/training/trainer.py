@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import warnings
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
 import numpy as np
 
-from triceras.core import config, registry, tree
+from triceras.core import config, tree
 from triceras.core.scope import use_backend
-from triceras.core.state import StatelessScope
 from triceras.training import data as data_adapters
 from triceras.training.callbacks.callback_list import CallbackList
 from triceras.training.compiling import Compiled, compile_model
 from triceras.training.logs import PendingLogs, fetch, plain
+from triceras.training.ready import assert_can_train, assert_compiled, get_ready
 from triceras.training.steps import StepCache, Steps, trained_by, unique
 from triceras.utils.data import pack_x_y_sample_weight, unpack_x_y_sample_weight
 
@@ -132,24 +132,6 @@ class Trainer:
         self.compile(**deserialize_keras_object(config))
         if self.optimizer is not None and self.built:
             self.optimizer.build(self.trainable_variables)
-
-    def _assert_compiled(self) -> None:
-        if not self.compiled:
-            raise ValueError("You must call `compile()` before using the model.")
-
-    def _assert_can_train(self) -> None:
-        self._assert_compiled()
-        if not self.backend.has_gradients:
-            others = [name for name in registry.installed() if name != self.backend.name]
-            ways = (
-                f"Installed backends that can train: {', '.join(others)}."
-                if others
-                else 'Install one: pip install "jax".'
-            )
-            raise NotImplementedError(
-                f"The {self.backend.name} backend can't train: it has no gradients. {ways} Move the model there with "
-                f"`model.to_backend({others[0] if others else 'jax'!r})`."
-            )
 
     # --- one step: override these ------------------------------------------------------------------------------------
 
@@ -321,53 +303,8 @@ class Trainer:
         if found is not None and found.trained != trained_by(self):
             self._drop_compiled()
 
-    def _to_native(self, leaf: Any) -> Any:
-        """A leaf of a batch as a tensor of the model's backend."""
-        if isinstance(leaf, np.ndarray):
-            if leaf.dtype.kind in "SUO":
-                return leaf
-            if leaf.dtype == np.float64:
-                return self.backend.convert(leaf, config.floatx())
-        return self.backend.convert(leaf)
-
-    def _for_step(self, leaf: Any) -> Any:
-        """A leaf of a batch as a compiled step takes it."""
-        if type(leaf) is np.ndarray and leaf.dtype != np.float64 and leaf.dtype.kind in "biuf":
-            return leaf
-        return self._to_native(leaf)
-
-    def _batches(self, batches: list[Any], for_step: bool = True) -> list[Any]:
-        """Batches on their way to a step: tensors, or arrays where compiled steps take these at less cost."""
-        as_arrays = for_step and self.backend.jit_takes_arrays and not self.run_eagerly
-        convert = data_adapters.convert_with(self._for_step if as_arrays else self._to_native)
-        return [self.backend.place_batch(convert(batch)) for batch in batches]
-
-    def _get_ready(self, first_batch: Callable[[], Any], kind: str) -> None:
-        """Before the first step: make the weights, the metrics and the optimizer's slots, outside of any trace."""
-        compiled = self._compiled if kind != "predict" else None
-        if not self.built or (compiled is not None and not compiled.built):
-            data = first_batch()
-            if data is not None:
-                self._build_for(*unpack_x_y_sample_weight(self._batches([data], for_step=False)[0])[:2], compiled)
-        if kind == "train" and self.optimizer is not None and not self.optimizer.built:
-            self.optimizer.build(self.trainable_variables)
-
-    def _build_for(self, x: Any, y: Any, compiled: Compiled | None) -> None:
-        y_pred = self._predicted_specs(x)
-        if compiled is not None and y_pred is not None and y is not None:
-            compiled.build(y, y_pred)
-
-    def _predicted_specs(self, x: Any) -> Any:
-        """The outputs for a batch as specs, or as tensors where the model's code needs tensors; None without `call`."""
-        specs = tree.map_structure(lambda leaf: None if leaf is None else self.backend.spec(leaf), x)
-        try:
-            with StatelessScope():
-                return self(specs, training=False)
-        except Exception:  # code that only takes real tensors; if it is wrong, it says so below
-            if type(self).train_step is not Trainer.train_step and not _has_call(self):
-                return None
-            with StatelessScope():
-                return self(x, training=False)
+    def _batches(self, batches: list[Any]) -> list[Any]:
+        return data_adapters.to_native(self.backend, batches, compiled=not self.run_eagerly)
 
     # --- fit ---------------------------------------------------------------------------------------------------------
 
@@ -428,14 +365,14 @@ class Trainer:
             ...     history = model.fit(np.ones((8, 2)), np.ones((8, 1)), epochs=2, verbose=0)
             ...     assert len(history.history["loss"]) == 2
         """
-        self._assert_can_train()
+        assert_can_train(self)
         if validation_split and validation_data is None:
             (x, y, sample_weight), validation_data = data_adapters.split(validation_split, x, y, sample_weight)
         with use_backend(self.backend):
             source = data_adapters.make_source(x, y, sample_weight, batch_size, shuffle, class_weight)
             train = data_adapters.Epochs(source, steps_per_epoch, self.steps_per_execution)
             validation = self._validation(validation_data, validation_batch_size or batch_size, validation_steps)
-            self._get_ready(train.peek, "train")
+            get_ready(self, train.peek, "train")
             callbacks = self._callbacks(callbacks, verbose, epochs=epochs, steps=train.num_steps, history=True)
             return self._fit(train, validation, callbacks, (initial_epoch, epochs), validation_freq)
 
@@ -540,7 +477,7 @@ class Trainer:
         Raises:
             ValueError: the model isn't compiled, or the data don't fit each other.
         """
-        self._assert_compiled()
+        assert_compiled(self)
         if kwargs:
             raise ValueError(f"Arguments not recognized: {kwargs}")
         with use_backend(self.backend):
@@ -551,7 +488,7 @@ class Trainer:
             return self._as_result(self._evaluate(epochs, callbacks), return_dict)
 
     def _evaluate(self, epochs: Any, callbacks: CallbackList) -> dict[str, Any]:
-        self._get_ready(epochs.peek, "test")
+        get_ready(self, epochs.peek, "test")
         callbacks.on_test_begin()
         self.reset_metrics()
         logs = self._run_epoch("test", epochs, callbacks) or {}
@@ -603,7 +540,7 @@ class Trainer:
                 data_adapters.make_source(x, batch_size=batch_size), steps, self.steps_per_execution
             )
             callbacks = self._callbacks(callbacks, verbose, epochs=1, steps=epochs.num_steps)
-            self._get_ready(epochs.peek, "predict")
+            get_ready(self, epochs.peek, "predict")
             self.stop_training = False
             callbacks.on_predict_begin()
             collected = list(self._predict_batches(epochs, callbacks))
@@ -658,7 +595,7 @@ class Trainer:
             ValueError: the model isn't compiled.
             NotImplementedError: the model's backend can't train.
         """
-        self._assert_can_train()
+        assert_can_train(self)
         if class_weight is not None:
             if sample_weight is not None:
                 raise ValueError("Arguments `sample_weight` and `class_weight` cannot be specified at the same time.")
@@ -667,28 +604,22 @@ class Trainer:
 
     def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
         """Evaluate on one batch; takes and gives what `train_on_batch` does."""
-        self._assert_compiled()
+        assert_compiled(self)
         return self._on_batch("test_step", pack_x_y_sample_weight(x, y, sample_weight), return_dict)
 
     def predict_on_batch(self, x: Any) -> Any:
         """The outputs for one batch, as arrays."""
         with use_backend(self.backend):
             batch = pack_x_y_sample_weight(x)
-            self._get_ready(lambda: batch, "predict")
+            get_ready(self, lambda: batch, "predict")
             return self._to_numpy(self._function("predict_step").one(self._batches([batch])[0]))
 
     def _on_batch(self, name: str, data: Any, return_dict: bool) -> Any:
         with use_backend(self.backend):
-            self._get_ready(lambda: data, name.removesuffix("_step"))
+            get_ready(self, lambda: data, name.removesuffix("_step"))
             logs = self._function(name).one(self._batches([data])[0])
             return self._as_result(plain(self.backend.collect_logs(logs), self.backend.to_numpy), return_dict)
 
 
 def _is_due(epoch: int, freq: Any) -> bool:
     return (epoch + 1) % freq == 0 if isinstance(freq, int) else epoch + 1 in freq
-
-
-def _has_call(model: Any) -> bool:
-    from triceras.layers.layer import Layer
-
-    return type(model).call is not Layer.call

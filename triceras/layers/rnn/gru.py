@@ -13,7 +13,8 @@ __all__ = ["GRU"]
 class GRU(CellRNN):
     """Gated recurrent unit (Cho et al. 2014).
 
-    Input: `(batch, time, features)`; output: `(batch, units)`, or with `return_sequences` `(batch, time, units)`. The gates
+    Input: `(batch, time, features)`; output: `(batch, units)`, or with `return_sequences` `(batch, time, units)`. The
+        gates
     are in the order update, reset, candidate.
 
     Args:

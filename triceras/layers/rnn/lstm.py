@@ -13,7 +13,8 @@ __all__ = ["LSTM"]
 class LSTM(CellRNN):
     """Long short-term memory (Hochreiter and Schmidhuber 1997).
 
-    Input: `(batch, time, features)`; output: `(batch, units)`, or with `return_sequences` `(batch, time, units)`. The gates
+    Input: `(batch, time, features)`; output: `(batch, units)`, or with `return_sequences` `(batch, time, units)`. The
+        gates
     are in the order input, forget, cell, output.
 
     Args:

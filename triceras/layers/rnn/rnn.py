@@ -22,8 +22,8 @@ class RNN(Layer):
     Input: `(batch, time, features)`; output: the last output `(batch, units)`, or all: `(batch, time, units)`.
 
     Args:
-        cell: a layer with `call(inputs, states) -> (output, new_states)` and the attribute `state_size` (an integer or a
-            list of them); maybe `output_size` and `get_initial_state(batch_size)`.
+        cell: a layer with `call(inputs, states) -> (output, new_states)` and the attribute `state_size` (an integer
+            or a list of them); maybe `output_size` and `get_initial_state(batch_size)`.
         return_sequences: whether all outputs come out.
         return_state: whether the last states come out behind the output.
         go_backwards: whether the steps are taken from the last to the first.
@@ -55,7 +55,8 @@ class RNN(Layer):
             raise ValueError(f"Argument `cell` should have a `call` method. Received: cell={cell}")
         if not hasattr(cell, "state_size"):
             raise ValueError(
-                f"The RNN cell should have a `state_size` attribute (integer or list of integers). Received: cell={cell}"
+                "The RNN cell should have a `state_size` attribute (integer or list of integers). Received: "
+                f"cell={cell}"
             )
         self.cell = cell
         self.return_sequences, self.return_state = return_sequences, return_state

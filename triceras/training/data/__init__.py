@@ -6,12 +6,13 @@ import warnings
 from typing import Any
 
 from triceras.training.data import iterables
-from triceras.training.data.arrays import are_arrays, convert_with, from_arrays, split
+from triceras.training.data.arrays import are_arrays, from_arrays, split
+from triceras.training.data.native import to_native
 from triceras.training.data.source import Epochs, Source
 from triceras.training.data.weights import class_to_sample_weights
 from triceras.utils.data import PyDataset
 
-__all__ = ["Epochs", "Source", "class_to_sample_weights", "convert_with", "make_source", "split"]
+__all__ = ["Epochs", "Source", "class_to_sample_weights", "make_source", "split", "to_native"]
 
 
 def make_source(

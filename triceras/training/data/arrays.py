@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -156,14 +156,3 @@ def _batches_of_rows(total: int, batch_size: int, shuffle: Any) -> Iterator[Any]
         yield from (order[start : start + batch_size] for start in starts)
         return
     yield from (slice(start, min(start + batch_size, total)) for start in map(int, starts))
-
-
-def convert_with(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """A function that converts the leaves of batches, quickly where a batch is a plain tuple of arrays."""
-
-    def convert(batch: Any) -> Any:
-        if _is_flat(batch):
-            return tuple([function(leaf) for leaf in batch])
-        return tree.map_structure(lambda leaf: None if leaf is None else function(leaf), batch)
-
-    return convert

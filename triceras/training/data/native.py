@@ -1,0 +1,40 @@
+"""Batches on their way to a step: each leaf becomes a tensor of the model's backend, once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from triceras.core import config, tree
+
+
+def to_tensor(backend: Any, leaf: Any) -> Any:
+    """A leaf of a batch as a tensor; float64 arrays in `floatx`, strings as they are."""
+    if isinstance(leaf, np.ndarray):
+        if leaf.dtype.kind in "SUO":
+            return leaf
+        if leaf.dtype == np.float64:
+            return backend.convert(leaf, config.floatx())
+    return backend.convert(leaf)
+
+
+def to_argument(backend: Any, leaf: Any) -> Any:
+    """A leaf of a batch as a compiled step takes it at the least cost."""
+    if type(leaf) is np.ndarray and leaf.dtype != np.float64 and leaf.dtype.kind in "biuf":
+        return leaf
+    return to_tensor(backend, leaf)
+
+
+def to_native(backend: Any, batches: list[Any], compiled: bool = False) -> list[Any]:
+    """Batches of tensors; for compiled steps NumPy arrays may stay, where the backend's `jit` takes them."""
+    function = partial(to_argument if compiled and backend.jit_takes_arrays else to_tensor, backend)
+    return [backend.place_batch(_convert(function, batch)) for batch in batches]
+
+
+def _convert(function: Callable[[Any], Any], batch: Any) -> Any:
+    if isinstance(batch, tuple) and all(isinstance(leaf, np.ndarray) for leaf in batch):
+        return tuple([function(leaf) for leaf in batch])
+    return tree.map_structure(lambda leaf: None if leaf is None else function(leaf), batch)
