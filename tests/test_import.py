@@ -2,11 +2,13 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 
 import pytest
 
+import triceras
 from tools.check_architecture import ROOT
 from triceras.core import registry
 
@@ -70,3 +72,8 @@ def test_import_time_benchmark_prints_the_ratio():
     command = [sys.executable, str(ROOT / "benchmarks/import_time.py"), "--rounds=1"]
     done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)})
     assert done.stdout.startswith("import triceras / import numpy: "), done.stderr
+
+
+def test_the_stub_names_what_the_package_gives():
+    stub = (ROOT / "triceras/__init__.pyi").read_text(encoding="utf-8")
+    assert sorted(re.findall(r"\b(\w+) as \1\b", stub)) == sorted(triceras.__all__)

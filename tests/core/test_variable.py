@@ -10,7 +10,7 @@ import pytest
 import triceras as keras
 from tests.conftest import INSTALLED
 from tests.oracle import run_keras
-from triceras.core import scope
+from triceras.core.variable import autocast_scope
 
 
 def numbers(x):
@@ -25,7 +25,7 @@ def test_made_from_values_and_functions(backend):
     assert keras.Variable(np.ones(2, "float16")).dtype == "float16"
     assert keras.Variable(True).dtype == "bool"
     assert keras.Variable(keras.initializers.Ones(), shape=(2, 3)).numpy().tolist() == [[1, 1, 1]] * 2
-    assert keras.Variable("zeros" and (lambda shape, dtype: np.full(shape, 3, dtype)), shape=(1,), dtype="int8").dtype == "int8"
+    assert keras.Variable(lambda shape, dtype: np.full(shape, 3, dtype), shape=(1,), dtype="int8").numpy() == 3
     source = np.ones(2, "float32")
     v = keras.Variable(source)
     source[:] = 7
@@ -96,7 +96,7 @@ def test_assigned_memory_is_its_own(backend):
     a, b = keras.Variable([1.0]), keras.Variable([2.0])
     a.assign(b)
     b.assign([3.0])
-    assert a.numpy().tolist() == [1.0]
+    assert a.numpy().tolist() == [2.0]
 
 
 BINARY = ["add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "lt", "le", "gt", "ge", "eq", "ne"]
@@ -208,7 +208,7 @@ def test_autocast():
     with keras.use_backend("numpy"):
         v, kept = keras.Variable([1.0]), keras.Variable([1.0], autocast=False)
         n = keras.Variable([1])
-        with keras.core.variable.autocast_scope("float16") if hasattr(keras, "core") else scope.setting(autocast="float16"):
+        with autocast_scope("float16"):
             assert (str(v.value.dtype), str(kept.value.dtype), str(n.value.dtype)) == ("float16", "float32", "int32")
             assert v.dtype == "float32"
             v.assign(v + 0.0001)  # the stored value keeps its precision
@@ -225,7 +225,6 @@ def test_stateless_scope(backend):
         w.assign(v * 2)
         v.assign_add([1.0])
         assert numbers(w + 0).tolist() == [20.0]
-        assert keras.backend.StatelessScope is keras.StatelessScope if hasattr(keras.backend, "StatelessScope") else True
     assert (v.numpy().tolist(), w.numpy().tolist()) == ([1.0], [2.0])
     assert numbers(state.get_current_value(v)).tolist() == [11.0]
     assert numbers(state.get_current_value(w)).tolist() == [20.0]
@@ -267,9 +266,10 @@ def attempt(f):
         return f()
     except Exception as error:
         return type(error).__name__ + ": " + str(error)
+with keras.name_scope("outer"):
+    path = keras.Variable(0.0, name="w").path
 result = {
-    "repr": repr(v),
-    "path": (lambda s: [s.__enter__(), keras.Variable(0.0, name="w").path, s.__exit__()][1])(keras.name_scope("outer")),
+    "path": path, "repr": repr(v),
     "shape": attempt(lambda: v.assign([1.0, 2.0, 3.0])),
     "no shape": attempt(lambda: keras.Variable(keras.initializers.Ones())),
     "dtype int": keras.Variable([1, 2]).dtype, "dtype bool": keras.Variable(True).dtype,
@@ -284,7 +284,7 @@ def test_like_keras():
     want = run_keras(KERAS)
     with keras.use_backend("numpy"):
         v = keras.Variable([[1.0, 2.0], [3.0, 4.0]], name="v")
-        assert want["repr"].split(", value=")[0].replace("Variable ", "Variable ") == repr(v).split(", value=")[0]
+        assert want["repr"].split(", value=")[0] == repr(v).split(", value=")[0]
         with keras.name_scope("outer"):
             assert keras.Variable(0.0, name="w").path == want["path"]
         with pytest.raises(ValueError) as error:

@@ -12,8 +12,8 @@ from triceras.core.spec import Spec
 from triceras.ops.op import OPS, primitives
 
 PRIMITIVES = """
-absolute add arange arctan2 argmax argmin argsort average_pool bitwise_and bitwise_or bitwise_xor broadcast_to cast cholesky
-concatenate conjugate conv conv_transpose cos cumprod cumsum det divide eigh einsum equal erf erfinv exp expand_dims expm1
+absolute add arange arctan2 argmax argmin argsort average_pool bitwise_and bitwise_or bitwise_xor broadcast_to cast
+cholesky concatenate conjugate conv conv_transpose cos cumprod cumsum det divide eigh einsum equal erf erfinv exp expand_dims expm1
 flip floor floor_divide get_item imag left_shift less log log1p logical_and logical_not logical_or matmul max max_pool
 maximum min minimum mod multiply negative nonzero pad power prod qr random_bits real reshape right_shift round
 scatter_update sign sin slice slice_update solve solve_triangular sqrt squeeze subtract sum svd take take_along_axis tanh
@@ -86,9 +86,9 @@ def test_weak_scalars_keep_a_tensors_dtype(backend):
         (lambda: ops.matmul(np.ones((2, 3)), np.ones((2, 3))), r"ops.matmul\(x1=<float\d+ \(2, 3\)>.*one size"),
         (lambda: ops.add(np.ones(3), np.ones(4)), r"ops.add\(.*Cannot broadcast shapes \(3,\), \(4,\)"),
         (lambda: ops.sum(np.ones(3), axis=4), r"ops.sum\(.*axis=4 is out of range for a tensor of 1 dim"),
-        (lambda: ops.conv(np.ones((1, 5, 2)), np.ones((3, 2, 1)), padding="x"), r"ops.conv\(.*'valid', 'same'; got 'x'"),
+        (lambda: ops.conv(np.ones((1, 5, 2)), np.ones((3, 2, 1)), padding="x"), r"ops.conv\(.*'same'; got 'x'"),
         (lambda: ops.conv(np.ones((1, 5, 2)), np.ones((3, 3, 1))), r"ops.conv\(.*multiple of 3"),
-        (lambda: ops.reshape(np.ones(6), (4, -1)), r"ops.reshape\(.*with 6 elements doesn't fit into newshape=\(4, -1\)"),
+        (lambda: ops.reshape(np.ones(6), (4, -1)), r"ops.reshape\(.*6 elements doesn't fit into newshape=\(4, -1\)"),
         (lambda: ops.concatenate([np.ones((2, 3)), np.ones((3, 2))]), r"ops.concatenate\(.*may differ in axis 0 only"),
         (lambda: ops.get_item(np.ones((2, 3)), (0, 0, 0)), r"ops.get_item\(.*3 indices for a tensor of 2 dim"),
         (lambda: ops.einsum("ij,jk->ik", np.ones((2, 3)), np.ones(3)), r"ops.einsum\(.*operand 1 has 1 dim"),
@@ -112,7 +112,7 @@ def test_errors_of_wrong_types(backend):
 
 
 def test_errors_on_specs_name_the_op():
-    with pytest.raises(ValueError, match=r"ops.matmul\(x1=<float32 \(None, 3\)>, x2=<float32 \(4, 2\)>\): the last axis"):
+    with pytest.raises(ValueError, match=r"ops.matmul\(x1=<float32 \(None, 3\)>, x2=<float32 \(4, 2\)>\): the last"):
         ops.matmul(Spec((None, 3)), Spec((4, 2)))
     with pytest.raises(ValueError, match="size of the result depends on values"):
         ops.nonzero(KerasTensor((3,)))

@@ -12,8 +12,8 @@ pytestmark = pytest.mark.oracle
 
 KINDS = ["bool", "int8", "uint32", "int64", "float16", "bfloat16", "float32", "int", "float"]
 UNARY = (
-    "absolute ceil exp sqrt square sign round isnan negative relu relu6 sigmoid softmax sum mean prod max var argmax cumsum "
-    "all any count_nonzero median argsort sort logsumexp erf norm floor"
+    "absolute ceil exp sqrt square sign round isnan negative relu relu6 sigmoid softmax sum mean prod max var argmax "
+    "cumsum all any count_nonzero median argsort sort logsumexp erf norm floor"
 ).split()
 BINARY = "add divide floor_divide power maximum equal logical_and".split()
 PRODUCTS = "matmul outer dot".split()  # Keras lets TensorFlow promote scalars here: tensors only
@@ -38,11 +38,12 @@ result["conv_transpose"] = [
 result["binary_crossentropy"] = [o.binary_crossentropy(y, p), o.binary_crossentropy(y, z, from_logits=True)]
 result["categorical_crossentropy"] = [o.categorical_crossentropy(y, p), o.sparse_categorical_crossentropy(labels, p)]
 result["order"] = [o.in_top_k(labels, p, 1), o.quantile(z, 0.3, method="nearest"), o.median(z, axis=1)]
-result["normalized"] = [o.layer_normalization(z, axis=-1), o.rms_normalization(z), o.normalize(z, order=3), o.normalize(z * 0)]
+result["normalized"] = [o.layer_normalization(z, axis=-1), o.rms_normalization(z)]
+result["normalize"] = [o.normalize(z, order=3), o.normalize(z * 0)]
 result["batch_normalization"] = o.batch_normalization(z, p[0], p[1] + 1, axis=-1)
 result["codes"] = [o.one_hot(np.array([-1, 0, 5]), 3), o.multi_hot(np.array([[0, 1], [1, 1]]), 3)]
 result["average_pool"] = o.average_pool(picture, 3, 2, "same")
-result["cast"] = [o.saturate_cast(np.float32([300.0, -3]), "uint8"), o.nan_to_num(np.float32([np.nan, np.inf, -np.inf]))]
+result["cast"] = [o.saturate_cast(np.float32([300.0, -3]), "uint8"), o.nan_to_num(np.float32([np.nan, np.inf, -9]))]
 result["activations"] = [o.gelu(z), o.celu(z, 0.5), o.hard_sigmoid(z * 3), o.threshold(z, 0.1, 7.0), o.soft_shrink(z)]
 result["attention"] = o.dot_product_attention(q, k, k, is_causal=True)
 result["split"] = o.split(z, [1], axis=1)

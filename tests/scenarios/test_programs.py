@@ -46,7 +46,7 @@ for program in programs_models.PROGRAMS + programs_training.PROGRAMS:
     keras.utils.clear_session()
     result[program.__name__] = outcome(program, keras, folder)[0]
 """
-    return run_keras(code, backend="jax", root=str(ROOT), folder=str(tmp_path_factory.mktemp("real")))
+    return run_keras(code, backend="torch", root=str(ROOT), folder=str(tmp_path_factory.mktemp("real")))
 
 
 @cache

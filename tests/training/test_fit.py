@@ -1,5 +1,9 @@
 """`fit`, `evaluate` and `predict` on every backend, against NumPy."""
 
+import copy
+import pickle
+import threading
+
 import numpy as np
 import pytest
 
@@ -400,6 +404,71 @@ def test_lazy_models_are_built_by_fit(trainable_backend):
     assert not model.built
     model.fit(X, Y, verbose=0)
     assert model.built and len(model.optimizer.variables) == 2 + 2 * 4
+
+
+def test_run_eagerly_can_be_switched_on_and_off(trainable_backend):
+    traced = []
+
+    class Net(keras.Model):
+        def call(self, inputs):
+            traced.append(self.backend.is_traced(inputs))
+            return inputs
+
+    model = Net()
+    model.compile(loss="mse")
+    for model.run_eagerly in (True, False, True):
+        traced.clear()
+        model.evaluate(X, Y, verbose=0)
+        assert len(traced) >= 1 or not model.run_eagerly
+        assert not (model.run_eagerly and traced[-1])
+
+
+def test_two_models_take_turns_and_train_in_threads():
+    def make(name):
+        with keras.use_backend(name):
+            keras.utils.set_random_seed(1)
+            model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, "relu"), keras.layers.Dense(1)])
+            model.compile("adam", "mse")
+            return model
+
+    names = ("torch", "jax", "tensorflow")
+    alone = [[make(name).train_on_batch(X, Y) for _ in range(1)][0] for name in names]
+    np.testing.assert_allclose(alone, alone[0], rtol=1e-5)
+    expected = [m.train_on_batch(X, Y) for m in [make("jax")] for _ in range(5)]
+    models = [make(name) for name in names]
+    for i in range(5):
+        np.testing.assert_allclose([model.train_on_batch(X, Y) for model in models], expected[i], rtol=1e-4)
+    models, losses = [make(name) for name in names], {}
+
+    def train(model):
+        losses[model.backend.name] = [model.train_on_batch(X, Y) for _ in range(5)]
+
+    threads = [threading.Thread(target=train, args=(model,)) for model in models]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for name in names:
+        np.testing.assert_allclose(losses[name], expected, rtol=1e-4)
+
+
+def test_trained_models_can_be_copied_and_pickled(trainable_backend):
+    model = linear(metrics=["mae"], optimizer="adam")
+    model.fit(X, Y, verbose=0)
+    expected = model.evaluate(X, Y, verbose=0)
+    for other in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
+        assert other.evaluate(X, Y, verbose=0) == pytest.approx(expected, rel=1e-5)
+        assert other.fit(X, Y, verbose=0).history["loss"][0] == pytest.approx(expected[0], rel=1e-5)
+    assert model.evaluate(X, Y, verbose=0) == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+def test_training_in_mixed_precision(trainable_backend, policy):
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(8, "relu", dtype=policy), keras.layers.Dense(1)])
+    model.compile("adam", "mse", metrics=["mae"])
+    losses = model.fit(X, Y, epochs=5, verbose=0).history["loss"]
+    assert losses[-1] < losses[0] and {v.dtype for v in model.weights} == {"float32"}
+    assert model.predict(X, verbose=0).dtype == np.float32
 
 
 # --- errors ----------------------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
+from triceras.core import tree
 from triceras.core.spec import Spec
 from triceras.layers.layer import Layer
 from triceras.layers.shapes import traced
@@ -16,7 +17,7 @@ __all__ = ["Lambda"]
 class Lambda(Layer):
     """A function as a layer. For anything with weights, write a `Layer`.
 
-    A function that is registered (`saving.register_keras_serializable`) or public (an op, an activation) is saved by its
+    A function that is registered (`saving.register_keras_serializable`) or public (an op, an activation) is saved by
     name. A Python lambda is saved as bytecode, as Keras does, and loads only where `safe_mode=False` is given.
 
     Args:
@@ -70,7 +71,8 @@ class Lambda(Layer):
             return self._output_shape(input_shape)
         if self._output_shape is None:
             return tuple(traced(self, (Spec(input_shape, self.compute_dtype),), {}).shape)
-        return (input_shape[0], *self._output_shape)
+        first = tree.flatten(input_shape)[0]  # the batch size, also where there are several inputs
+        return (first, *self._output_shape)
 
     def get_config(self) -> dict[str, Any]:
         from triceras.saving import serialization

@@ -168,7 +168,12 @@ def _keras_2_arguments(node: Any, made: dict) -> tuple[list, dict]:
     entries = [node] if node and isinstance(node[0], str) else node
     tensors = [_tensor(entry[:3], made) for entry in entries]
     kwargs = entries[0][3] if entries and len(entries[0]) > 3 else {}
-    return [tensors[0] if len(tensors) == 1 else tensors], dict(kwargs)
+    return [tensors[0] if len(tensors) == 1 else tensors], {k: _linked(v, made) for k, v in kwargs.items()}
+
+
+def _linked(x: Any, made: dict) -> Any:
+    is_link = isinstance(x, list) and len(x) in (3, 4) and isinstance(x[0], str) and isinstance(x[1], int)
+    return _tensor(x[:3], made) if is_link else x
 
 
 def _tensor(place: Any, made: dict) -> Any:

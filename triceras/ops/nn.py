@@ -401,7 +401,8 @@ def _labels(bound: dict[str, Any]) -> None:
     target, expected = tuple(bound["target"].shape), reduced(output, axis, False)
     if len(target) == len(output) and target[axis] == 1:
         bound["target"], target = ops.squeeze(bound["target"], axis=axis), reduced(target, axis, False)
-    if len(target) != len(expected) or any(a != b and None not in (a, b) for a, b in zip(target, expected, strict=True)):
+    pairs = zip(target, expected, strict=False)
+    if len(target) != len(expected) or any(a != b and None not in (a, b) for a, b in pairs):
         raise ValueError(f"target must have output's shape without the classes, {expected}; got {target}.")
 
 

@@ -80,7 +80,7 @@ def modern(entry: Any) -> Any:
     if _is_keras_2(entry["config"].get("layers")):
         config |= {key: _only(config[key]) for key in ("input_layers", "output_layers") if key in config}
     if "inbound_nodes" in entry:
-        converted["inbound_nodes"] = [_modern_node(node) for node in entry["inbound_nodes"] or ()]
+        converted["inbound_nodes"] = entry["inbound_nodes"] or []
     return converted
 
 
@@ -126,32 +126,6 @@ def _with_input(layers: list[dict[str, Any]]) -> list[dict[str, Any]]:
     dtype = layers[0]["config"].get("dtype")
     config = {"batch_shape": shapes[0], "dtype": dtype if isinstance(dtype, str) else "float32", "name": "input_layer"}
     return [{"module": "keras.layers", "class_name": "InputLayer", "config": config, "registered_name": None}, *layers]
-
-
-def _modern_node(node: Any) -> dict[str, Any]:
-    """`[["x", 0, 0, {}], …]` as `{"args": […], "kwargs": {}}`."""
-    if isinstance(node, dict):
-        return node
-    tensors = [_tensor(link) for link in node]
-    kwargs = next((link[3] for link in node if len(link) > 3), {})
-    return {
-        "args": [tensors[0] if len(tensors) == 1 else tensors],
-        "kwargs": {k: _argument(v) for k, v in kwargs.items()},
-    }
-
-
-def _tensor(link: Any) -> dict[str, Any]:
-    return {
-        "class_name": "__keras_tensor__",
-        "config": {"shape": [], "dtype": "float32", "keras_history": list(link[:3])},
-    }
-
-
-def _argument(value: Any) -> Any:
-    is_link = (
-        isinstance(value, list) and len(value) in (3, 4) and isinstance(value[0], str) and isinstance(value[1], int)
-    )
-    return _tensor(value) if is_link else value
 
 
 def _compile(model: Any, training: dict[str, Any], custom_objects: dict[str, Any] | None, root: h5.Group) -> None:

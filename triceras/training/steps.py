@@ -61,7 +61,7 @@ class Steps:
 
     def __init__(self, model: Any, name: str, variables: list[Any]):
         step = one_step(model, name)
-        self.trained = trained_by(model)
+        self.trained, self.settings = trained_by(model), settings_of(model)
         self.size = model.steps_per_execution
         self.one = self._compiled(model, name, step, variables)
         self.several = self.one if self.size == 1 else self._compiled(model, name, several_steps(step), variables)
@@ -89,6 +89,11 @@ class StepCache(dict):
 
     def __deepcopy__(self, memo: dict) -> StepCache:
         return StepCache()
+
+
+def settings_of(model: Any) -> tuple:
+    """How a model wants its steps to be compiled."""
+    return model.run_eagerly, model.jit_compile, model.steps_per_execution
 
 
 def trained_by(model: Any) -> tuple[int, ...]:

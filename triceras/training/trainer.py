@@ -17,7 +17,7 @@ from triceras.training.callbacks.callback_list import CallbackList
 from triceras.training.compiling import Compiled, compile_model
 from triceras.training.logs import PendingLogs, fetch, plain
 from triceras.training.ready import assert_can_train, assert_compiled, get_ready
-from triceras.training.steps import StepCache, Steps, trained_by, unique
+from triceras.training.steps import StepCache, Steps, settings_of, trained_by, unique
 from triceras.utils.data import pack_x_y_sample_weight, unpack_x_y_sample_weight
 
 _PENDING_OUTPUTS = 8  # batches of predictions that may be under way on the device
@@ -277,7 +277,7 @@ class Trainer:
     # --- step functions ----------------------------------------------------------------------------------------------
 
     def make_train_function(self, force: bool = False) -> Steps:
-        """The compiled `train_step`, made once until `compile` or `to_backend`."""
+        """The compiled `train_step`; made once, until `compile`, `to_backend` or other settings ask for a new one."""
         return self._function("train_step", force)
 
     def make_test_function(self, force: bool = False) -> Steps:
@@ -292,7 +292,7 @@ class Trainer:
         if self._steps is None:
             self._drop_compiled()
         found = self._steps.get(name)
-        if found is None or force:
+        if found is None or force or found.settings != settings_of(self):
             variables = unique(self.variables, self.metrics_variables, self._optimizer_variables)
             found = self._steps[name] = Steps(self, name, variables)
         return found

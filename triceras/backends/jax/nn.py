@@ -16,9 +16,7 @@ from triceras.ops.op import OPS
 
 # --- activations: XLA's own, and `relu` has the gradient 0 at 0 -------------------------------------------------------
 
-relu, relu6, selu, sigmoid, silu = map(
-    compiled, (jax.nn.relu, jax.nn.relu6, jax.nn.selu, jax.nn.sigmoid, jax.nn.silu)
-)
+relu, selu, sigmoid, silu = map(compiled, (jax.nn.relu, jax.nn.selu, jax.nn.sigmoid, jax.nn.silu))
 softplus, softsign, log_sigmoid, mish = map(
     compiled, (jax.nn.softplus, jax.nn.soft_sign, jax.nn.log_sigmoid, jax.nn.mish)
 )
