@@ -1,6 +1,6 @@
 # Everything a fresh clone needs: Python 3.11, make and a C compiler. Each target makes the .venv it runs in.
 #   make demo   train on JAX, go on in PyTorch, finish in TensorFlow: the main job, on real data
-#   make test   all tests, every backend in one process
+#   make test   all tests, every backend in one process; ARGS="-k dense" goes to pytest
 #   make lint   ruff (errors and format) and the architecture checks
 #   make bench  benchmarks, as ratios
 
@@ -19,7 +19,7 @@ demo: $(STAMP)
 	$(QUIET) $(BIN)/triceras demo
 
 test: $(STAMP)
-	$(QUIET) $(BIN)/python -m pytest -n 2 --dist loadfile
+	$(QUIET) $(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -62,6 +62,14 @@ CASES = [
     "attempt(lambda: tree.pack_sequence_as([1, 2], [1])), attempt(lambda: tree.pack_sequence_as([1], [1, 2]))",
     "attempt(lambda: tree.pack_sequence_as([1, 2], 3))",
     "attempt(lambda: tree.map_structure_up_to([0, 0], lambda a: a, [1]))",
+    "attempt(lambda: tree.map_structure(lambda a, b: 0, (1,), [1]))",
+    "attempt(lambda: tree.map_structure(lambda a, b: 0, (1, 2), Point(1, 2)))",
+    "attempt(lambda: tree.assert_same_structure({'z': 1, 'a': 2}, ordered))",
+    "attempt(lambda: tree.assert_same_structure(default, {'k': [1]}))",
+    "tree.flatten(collections.OrderedDict([('b', 1), ('a', collections.OrderedDict(y=1, x=2))]))",
+    "[list(map(str, p)) for p, v in tree.flatten_with_path(ordered)]",
+    "attempt(lambda: tree.map_structure_up_to([0], lambda a: 0, (1,)))",
+    "tree.map_structure(lambda a, b: (a, b), ordered, collections.OrderedDict([('a', 3), ('z', 4)]))",
 ]
 
 

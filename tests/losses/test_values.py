@@ -20,6 +20,7 @@ INPUTS = {
     "w": np.array([1.0, 0.0, 2.0, 0.5], "float32"),
     "step_w": random.rand(4, 5).astype("float32"),
     "unit": (SHARES / np.linalg.norm(SHARES, axis=1, keepdims=True)).astype("float32"),
+    "spelled": np.array([[1, 2, 0], [2, 2, 0], [1, 0, 0], [2, 1, 2]]),
     "saturated": np.array([[0.0, 1.0], [1.0, 0.0]], "float32"),
     "wrong": np.array([[1.0, 0.0], [0.5, 0.5]], "float32"),
 }
@@ -74,6 +75,8 @@ CASES = [
     f"{L}circle(ids, unit, remove_diagonal=False)",
     f"{L}Circle(gamma=20.0, margin=0.2)(ids, unit)",
     f"{L}circle(ids[:2], unit[:2], ref_labels=ids[2:], ref_embeddings=unit[2:], remove_diagonal=False)",
+    f"{L}ctc(spelled, 3 * steps)",
+    f"{L}CTC()(spelled, steps)",
     f"{L}mean_squared_error(w, w[:, None] + 1)",
     f"{L}mean_squared_error(step_w[:, :3, None], a)",
     f"{L}MeanSquaredError()(steps, steps2, sample_weight=w[:, None])",

@@ -84,7 +84,7 @@ CASES = [
 
 @pytest.fixture(scope="module")
 def expected():
-    return of_keras(CASES, PRELUDE, backend="jax", **INPUTS)
+    return of_keras(CASES, PRELUDE, **INPUTS)
 
 
 @pytest.mark.oracle

@@ -303,8 +303,19 @@ def test_shape_bombs_in_the_weights(path):
         file.create_dataset("layers/dense/vars/0", shape=(10**6, 10**6, 10**6), chunks=(64, 64, 1), dtype="f4")
         file["layers/dense/vars/1"] = np.zeros(3, "f4")
 
-    error = refuse(ResourceLimit, h.keras_file(path, h.sequential(h.input_layer(4), h.dense()), h.weights(bomb)))
-    assert error.where == "layers/dense/vars/0" and error.member == "model.weights.h5"
+    error = refuse(WeightsMismatch, h.keras_file(path, h.sequential(h.input_layer(4), h.dense()), h.weights(bomb)))
+    assert error.where == "layers/dense/vars" and error.member == "model.weights.h5"
+
+    class Own(triceras.layers.Dense):
+        def load_own_variables(self, store):
+            self.kernel.assign(store["0"])
+
+    model = triceras.Sequential([triceras.Input((4,)), Own(3, name="dense")])
+    (path.parent / "w.weights.h5").write_bytes(
+        h.weights(lambda file: bomb(file) or file.move("layers/dense", "layers/own"))
+    )
+    with pytest.raises(ResourceLimit, match="claims more than is stored"):
+        model.load_weights(path.parent / "w.weights.h5", skip_mismatch=True)
 
 
 def test_compressed_weights_may_not_explode(path):

@@ -220,52 +220,101 @@ def test_the_configs_are_like_theirs(tmp_path, name, theirs):
     assert not found
 
 
-def test_they_open_ours(tmp_path, trainable_backend):
+def test_they_open_ours(tmp_path):
     scope, expected = ours(), {}
-    for name in NAMES:
-        model, shape = scope[name]()
-        if model.compiled:
-            model.fit(np.ones((8, *shape), "float32"), np.ones((8, 2), "float32"), batch_size=4, epochs=2, verbose=0)
-            expected["optimizer"] = [v.numpy() for v in model.optimizer.variables]
-        model.save(tmp_path / f"{name}.keras")
-        model.save_weights(tmp_path / f"{name}.weights.h5")
-        model.save(tmp_path / f"{name}_folder", zipped=False)
-        if name != "functional":
-            model.save(tmp_path / f"{name}.h5")
-        if name == "sequential":
-            model.save_weights(tmp_path / f"{name}.weights.json", max_shard_size=3e-7)
-        expected[name] = {"out": scope["outputs_of"](model, shape), "weights": model.get_weights()}
+    for backend in ("jax", "torch", "tensorflow"):
+        with triceras.use_backend(backend):
+            expected[backend] = _write_ours(scope, tmp_path, backend)
     code = (
         MODELS
         + """
 result = {}
-for make in MADE:
-    name = make.__name__
-    base = os.path.join(folder, name)
-    loaded = [keras.models.load_model(base + ".keras"), keras.models.load_model(base + "_folder")]
-    if name != "functional":
-        loaded.append(keras.models.load_model(base + ".h5"))
-    fresh, shape = make()
-    fresh.load_weights(base + ".weights.h5")
-    loaded.append(fresh)
-    if make is MADE[0]:
+for backend in BACKENDS:
+    result[backend] = there = {}
+    for make in MADE:
+        base = os.path.join(folder, f"{backend}_{make.__name__}")
+        loaded = [keras.models.load_model(base + ".keras"), keras.models.load_model(base + "_folder")]
+        if make.__name__ != "functional":
+            loaded.append(keras.models.load_model(base + ".h5"))
         fresh, shape = make()
-        fresh.load_weights(base + ".weights.json")
+        fresh.load_weights(base + ".weights.h5")
         loaded.append(fresh)
-    result[name] = [{"out": outputs_of(m, shape), "weights": m.get_weights()} for m in loaded]
-    if name == "sequential":
-        result["optimizer"] = [keras.ops.convert_to_numpy(v) for v in loaded[0].optimizer.variables]
-        result["loss"] = loaded[0].fit(np.ones((4, 6)), np.ones((4, 2)), verbose=0).history["loss"]
+        if make is MADE[0]:
+            fresh, shape = make()
+            fresh.load_weights(base + ".weights.json")
+            loaded.append(fresh)
+            there["optimizer"] = [keras.ops.convert_to_numpy(v) for v in loaded[0].optimizer.variables]
+            loaded[0].fit(np.ones((4, 6)), np.ones((4, 2)), verbose=0)
+        else:
+            there[make.__name__] = [{"out": outputs_of(m, shape), "weights": m.get_weights()} for m in loaded]
 """
     )
-    found = run_keras(code, backend="jax", folder=str(tmp_path))
+    found = run_keras(code, backend="jax", folder=str(tmp_path), BACKENDS=list(expected))
+    for backend, results in expected.items():
+        for a, b in zip(results.pop("optimizer"), found[backend]["optimizer"], strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-5)
+        for name in NAMES[1:]:
+            for there in found[backend][name]:
+                for kind in ("weights", "out"):
+                    for a, b in zip(results[name][kind], there[kind], strict=True):
+                        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
+
+
+def _write_ours(scope, folder, backend):
+    """Write every model in every format; returns what they give."""
+    expected = {}
     for name in NAMES:
-        for there in found[name]:
-            for kind in ("weights", "out"):
-                for a, b in zip(expected[name][kind], there[kind], strict=True):
-                    np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
-    for a, b in zip(expected["optimizer"], found["optimizer"], strict=True):
-        np.testing.assert_allclose(a, b, rtol=1e-5)
+        model, shape = scope[name]()
+        base = folder / f"{backend}_{name}"
+        if model.compiled:
+            model.fit(np.ones((8, *shape), "float32"), np.ones((8, 2), "float32"), batch_size=4, epochs=2, verbose=0)
+            expected["optimizer"] = [v.numpy() for v in model.optimizer.variables]
+            model.save_weights(f"{base}.weights.json", max_shard_size=3e-7)
+        model.save(f"{base}.keras")
+        model.save_weights(f"{base}.weights.h5")
+        model.save(f"{base}_folder", zipped=False)
+        if name != "functional":  # Keras itself can't load ops from .h5
+            model.save(f"{base}.h5")
+        expected[name] = {"out": scope["outputs_of"](model, shape), "weights": model.get_weights()}
+    return expected
+
+
+OPTIMIZERS = {
+    "SGD": {"learning_rate": 0.05, "momentum": 0.9},
+    "Adam": {"learning_rate": 0.01},
+    "AdamW": {"learning_rate": 0.01},
+    "RMSprop": {"learning_rate": 0.01},
+}
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """Models that real Keras trained for two epochs on torch and saved, and the losses of its next two epochs."""
+    folder = tmp_path_factory.mktemp("trained")
+    code = (
+        MODELS
+        + """
+result = {}
+for name, options in optimizers.items():
+    model, shape = sequential()
+    model.compile(getattr(keras.optimizers, name)(**options), "mse")
+    fit = lambda: model.fit(x, y, batch_size=8, epochs=2, shuffle=False, verbose=0).history["loss"]
+    fit()
+    model.save(os.path.join(folder, name + ".keras"))
+    result[name] = fit()
+"""
+    )
+    random = np.random.default_rng(0)
+    data = {"x": random.normal(size=(16, 6)).astype("f4"), "y": random.normal(size=(16, 2)).astype("f4")}
+    return folder, data, run_keras(code, backend="torch", folder=str(folder), optimizers=OPTIMIZERS, **data)
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_training_goes_on_from_their_files(trainable_backend, name, trained):
+    folder, data, expected = trained
+    model = saving.load_model(folder / f"{name}.keras")
+    history = model.fit(data["x"], data["y"], batch_size=8, epochs=2, shuffle=False, verbose=0)
+    np.testing.assert_allclose(history.history["loss"], expected[name], rtol=1e-4)
 
 
 def test_subclassed_models_both_ways(tmp_path):

@@ -278,7 +278,7 @@ def transfer(keras, folder):
 
     base.trainable = True
     base.get_layer("norm").trainable = False
-    model.compile(keras.optimizers.Adam(1e-3), keras.losses.BinaryCrossentropy(from_logits=True))
+    model.compile(keras.optimizers.Adam(1e-3), keras.losses.BinaryCrossentropy(from_logits=True), metrics=["mae"])
     second = model.fit(x, y, epochs=1, batch_size=4, shuffle=False, verbose=0).history
     counts = [before, len(model.trainable_weights), len(model.non_trainable_weights)]
     return {"first": first, "second": second, "moved": moved, "counts": counts, "model": model, "inputs": x}
@@ -290,9 +290,10 @@ def batch_normalization(keras, folder):
     rng = np.random.default_rng(7)
     x, y = rng.normal(2.0, 3.0, size=(20, 6, 6, 3)).astype("float32"), rng.integers(0, 4, 20)
     inputs = keras.Input((6, 6, 3))
-    h = layers.Activation("swish")(layers.BatchNormalization(momentum=0.7)(layers.Conv2D(4, 3)(inputs)))
+    h = layers.Conv2D(4, 3, use_bias=False)(inputs)
+    h = layers.Activation("swish")(layers.BatchNormalization(momentum=0.7)(h))
     shortcut = layers.Conv2D(4, 1, strides=1)(h)
-    h = layers.add([layers.BatchNormalization()(layers.Conv2D(4, 3, padding="same")(h)), shortcut])
+    h = layers.add([layers.BatchNormalization()(layers.Conv2D(4, 3, padding="same", use_bias=False)(h)), shortcut])
     model = keras.Model(inputs, layers.Dense(4)(layers.Flatten()(h)))
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     fill(model).compile(keras.optimizers.AdamW(1e-2, weight_decay=0.01), loss, metrics=["accuracy"])
@@ -333,7 +334,7 @@ def nested_lists(keras, folder):
 
 
 def computed_graph(keras, folder):
-    """A functional model made of operations on KerasTensors: means, slices, arithmetic, comparisons, a Variable's use."""
+    """A functional model made of operations on KerasTensors: means, slices, arithmetic, comparisons."""
     layers, ops = keras.layers, keras.ops
     inputs = keras.Input((5, 4), name="series")
     last, rest = inputs[:, -1], inputs[:, :-1, 1:]
@@ -342,13 +343,13 @@ def computed_graph(keras, folder):
     x = ops.concatenate([(last - mean) / spread, ops.max(rest, axis=1), -mean * 2.0], axis=-1)
     x = layers.Dense(6, activation="relu")(x)
     x = ops.where(x > 0.5, x, 0.1 * x) + ops.reshape(ops.sum(rest, axis=(1, 2)), (-1, 1))
-    x = 1.0 / (1.0 + ops.exp(-x)) @ ops.ones((6, 3)) if False else ops.sigmoid(x) ** 2
+    x = ops.sigmoid(x) ** 2 / (1.0 + ops.abs(x))
     model = fill(keras.Model(inputs, layers.Dense(2)(ops.expand_dims(x, 1)[:, 0])))
     rng = np.random.default_rng(8)
     x, y = rng.normal(size=(12, 5, 4)).astype("float32"), rng.normal(size=(12, 2)).astype("float32")
     model.compile("adam", "huber")
     history = model.fit(x, y, epochs=2, batch_size=5, shuffle=False, verbose=0)
-    return {"history": history.history, "shape": list(model.output_shape), "model": model, "inputs": x}
+    return {"history": history.history, "shape": str(model.output_shape), "model": model, "inputs": x}
 
 
 PROGRAMS = [

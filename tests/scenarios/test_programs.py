@@ -20,7 +20,7 @@ def close(found, expected, where):
     """Two trees of numbers agree to rounding."""
     assert type(found) is type(expected) or not isinstance(expected, dict), where
     if isinstance(expected, dict):
-        assert list(found) == list(expected), where
+        assert sorted(found) == sorted(expected), where
         for key, value in expected.items():
             close(found[key], value, f"{where}.{key}")
     elif isinstance(expected, list | tuple):

@@ -194,6 +194,7 @@ def test_masks_reach_the_losses(backend):
 def test_compile_config_round_trip(trainable_backend):
     model = linear(optimizer=keras.optimizers.Adam(0.01), metrics=["mae"], jit_compile="auto")
     config = model.get_compile_config()
+    assert config["optimizer"]["class_name"] == "Adam"
     assert config["loss"] == "mse" and config["metrics"] == ["mae"] and config["jit_compile"] == "auto"
     other = linear()
     other.compile_from_config(config)

@@ -93,6 +93,7 @@ def test_data_frames_and_their_columns():
         (dict(x=X, y=Y, sample_weight=Y[:2]), "'sample_weight' sizes: 2"),
         (dict(x=[[1.0, 2.0]]), r"Unrecognized data type: x=\[\[1.0, 2.0\]\].*np.array"),
         (dict(x="abc"), "Unrecognized data type: x='abc'"),
+        (dict(x=lambda: iter([X])), "Unrecognized data type.*Call it first"),
         (dict(x=None), "Unrecognized data type: x=None"),
         (dict(x=X, y=[1, 2]), r"Unrecognized data type: y=\[1, 2\]"),
         (dict(x=np.array([None, 3])), "Invalid dtype: object"),
@@ -283,7 +284,7 @@ def test_torch_loaders():
     source = make_source(loader)
     assert source.num_batches == 3
     x, y = next(source.begin_pass())
-    assert isinstance(x, torch.Tensor) and y.tolist() == [0, 1, 2, 3]
+    assert type(next(source.begin_pass())) is tuple and isinstance(x, torch.Tensor) and y.tolist() == [0, 1, 2, 3]
     with pytest.raises(ValueError, match="not supported for torch DataLoader"):
         make_source(loader, class_weight={0: 1.0})
 

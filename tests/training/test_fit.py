@@ -326,6 +326,15 @@ def test_data_of_every_kind_train_alike(trainable_backend):
             np.testing.assert_allclose(found[name], values, rtol=1e-5, err_msg=f"{kind}, {name}")
 
 
+def test_data_of_every_kind_are_evaluated_on_numpy():
+    with keras.use_backend("numpy"):
+        model = linear(metrics=["mae"])
+        expected = model.evaluate(X, Y, verbose=0)
+        for kind, data in kinds_of_data().items():
+            steps = data.pop("steps_per_epoch", None)
+            assert model.evaluate(**data, steps=steps, verbose=0) == pytest.approx(expected, rel=1e-5), kind
+
+
 def test_dicts_of_inputs(trainable_backend):
     a, b = keras.Input((4,), name="a"), keras.Input((4,), name="b")
     model = keras.Model({"a": a, "b": b}, keras.layers.Dense(1)(keras.layers.Add()([a, b])))

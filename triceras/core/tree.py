@@ -1,4 +1,4 @@
-"""Trees of dicts, lists and tuples (also named ones), with dicts in the order of their sorted keys.
+"""Trees of dicts, lists and tuples (also named ones), with dicts in the order of their sorted keys, `OrderedDict`s in theirs.
 
 An own module of some 200 lines rather than a dependency: `import triceras` stays light, and the one leaf that almost
 every call has is handled without entering a native library.
@@ -6,6 +6,7 @@ every call has is handled without entering a native library.
 
 from __future__ import annotations
 
+from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -26,19 +27,32 @@ def is_nested(structure: Any) -> bool:
 
 def _items(structure: Any) -> list[tuple[Any, Any]]:
     if isinstance(structure, Mapping):
-        try:
-            return [(k, structure[k]) for k in sorted(structure)]
-        except TypeError:
-            return list(structure.items())
+        return [(k, structure[k]) for k in _keys(structure)]
     return list(enumerate(structure))
+
+
+def _keys(structure: Mapping) -> list[Any]:
+    if isinstance(structure, OrderedDict):
+        return list(structure)
+    try:
+        return sorted(structure)
+    except TypeError:
+        return list(structure)
+
+
+def _values_like(first: Any, structure: Any) -> list[Any]:
+    """What `structure` holds, in the order of `first`."""
+    return [structure[k] for k in _keys(first)] if isinstance(first, Mapping) else list(structure)
 
 
 def _rebuild(structure: Any, values: list[Any]) -> Any:
     """A container like `structure` with other values, given in the order of `_items`."""
     if isinstance(structure, Mapping):
-        new = dict(zip((k for k, _ in _items(structure)), values, strict=True))
+        new = dict(zip(_keys(structure), values, strict=True))
         ordered = {k: new[k] for k in structure}
         kind = type(structure)
+        if isinstance(structure, defaultdict):
+            return kind(structure.default_factory, ordered)
         return ordered if kind is dict else kind(ordered)
     if hasattr(structure, "_fields"):
         return type(structure)(*values)
@@ -104,19 +118,15 @@ def map_structure(func: Callable, *structures: Any, none_is_leaf: bool = True) -
         if not none_is_leaf and first is None:
             return None
         return func(*structures)
-    children = [_items(first)]
     for other in structures[1:]:
         _check_same(first, other)
-        children.append(_items(other))
-    values = [
-        map_structure(func, *(value for _, value in column), none_is_leaf=none_is_leaf)
-        for column in zip(*children, strict=True)
-    ]
-    return _rebuild(first, values)
+    columns = zip(*(_values_like(first, s) for s in structures), strict=True)
+    return _rebuild(first, [map_structure(func, *column, none_is_leaf=none_is_leaf) for column in columns])
 
 
 def _check_same(a: Any, b: Any) -> None:
-    if not is_nested(b) or isinstance(a, Mapping) != isinstance(b, Mapping) or len(a) != len(b):
+    same_kind = isinstance(b, Mapping) if isinstance(a, Mapping) else type(a) is type(b)
+    if not same_kind or len(a) != len(b):
         raise ValueError(f"The trees don't have the same structure: {_short(a)} and {_short(b)}.")
     if isinstance(a, Mapping) and set(a) != set(b):
         raise ValueError(f"The trees have different keys: {sorted(map(str, a))} and {sorted(map(str, b))}.")
@@ -133,10 +143,8 @@ def map_structure_up_to(shallow_structure: Any, func: Callable, *structures: Any
         return func(*structures)
     for other in structures:
         _check_same(shallow_structure, other)
-    columns = zip(_items(shallow_structure), *map(_items, structures), strict=True)
-    return _rebuild(
-        shallow_structure, [map_structure_up_to(s, func, *(v for _, v in rest)) for (_, s), *rest in columns]
-    )
+    columns = zip(*(_values_like(shallow_structure, s) for s in (shallow_structure, *structures)), strict=True)
+    return _rebuild(shallow_structure, [map_structure_up_to(s, func, *rest) for s, *rest in columns])
 
 
 def pack_sequence_as(structure: Any, flat_sequence: Any) -> Any:

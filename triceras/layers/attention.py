@@ -137,6 +137,7 @@ class MultiHeadAttention(Layer):
             (self.output_dense, projected),
         ):
             layer.build_from_config({"input_shape": shape})
+            layer.supports_masking = True  # masks are this layer's concern: no warning that a projection drops one
         self._inverse_sqrt_key_dim = 1.0 / math.sqrt(self._key_dim)
         self.built = True
 

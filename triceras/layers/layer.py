@@ -58,6 +58,7 @@ class Layer(Operation, metaclass=binding.LayerType):
         state["_arguments"] = (args, kwargs)
         state["_tracked"], state["_own_variables"], state["_losses"] = {}, [], []
         state["_settled"] = state["built"] = False
+        state["_seen"] = None  # type, dtype and shape of the last plain call's input
         return self
 
     def __init__(
@@ -100,6 +101,7 @@ class Layer(Operation, metaclass=binding.LayerType):
             descriptor.fset(self, value)
             return
         object.__setattr__(self, name, value)
+        self.__dict__["_seen"] = None
         if name == "_tracked" or name in _UNTRACKED:
             return
         tracked = self.__dict__.get("_tracked")
@@ -386,6 +388,36 @@ class Layer(Operation, metaclass=binding.LayerType):
         )
 
     def _call_inside(self, call: CallContext, args: tuple, kwargs: dict[str, Any]) -> Any:
+        seen = self._seen
+        if seen is not None and not kwargs and len(args) == 1 and not masks.any_masks():
+            x = args[0]
+            if type(x) is seen[0] and x.dtype == seen[1] and x.shape == seen[2]:
+                return self._call_again(call, x, *seen[3:])
+        return self._call_anew(call, args, kwargs)
+
+    def _call_again(self, call: CallContext, x: Any, takes_training: bool, training: bool | None) -> Any:
+        """The usual call: one tensor of the same type, dtype and shape as last time, for which all was found in order."""
+        outer = call.training
+        if outer is not None:
+            training = outer
+        elif "training" in self.__dict__:
+            training = self.__dict__["training"] if self.__dict__["training"] is not None else training
+        call.training = training
+        kwargs = {"training": training} if takes_training and training is not None else {}
+        try:
+            return self._run((x,), kwargs)
+        finally:
+            call.training = outer
+
+    def _remember(self, signature: Any, x: Any, converted: Any) -> None:
+        """Take note of a call that `_call_again` may serve next time."""
+        plain = converted is x and isinstance(x, self.backend.tensor_types) and not isinstance(x, Spec)
+        simple = self._settled and self.activity_regularizer is None and not self._makes_masks()
+        if plain and simple:
+            takes = signature.training and signature.names[0] != "training"
+            self.__dict__["_seen"] = (type(x), x.dtype, x.shape, takes, signature.default_training)
+
+    def _call_anew(self, call: CallContext, args: tuple, kwargs: dict[str, Any]) -> Any:
         if "_dtype_policy" not in self.__dict__:
             raise RuntimeError(
                 f"In layer {type(self).__name__}, you forgot to call `super().__init__()` as the first statement "
@@ -393,6 +425,7 @@ class Layer(Operation, metaclass=binding.LayerType):
                 "`__init__()` method."
             )
         signature = signature_of(type(self).call)
+        alone = args[0] if len(args) == 1 and not kwargs else None
         args, kwargs = convert_inputs(self, args, kwargs)
         given = kwargs.get("training")
         training = given if given is not None else call.training
@@ -414,10 +447,12 @@ class Layer(Operation, metaclass=binding.LayerType):
         outer, call.training = call.training, training
         try:
             if self._settled:
+                self._check_specs(args, kwargs)
                 outputs = self._run(args, kwargs)
             else:
                 with self._naming():
                     self._prepare(signature, args, kwargs)
+                    self._check_specs(args, kwargs)
                     outputs = self._run(args, kwargs)
                 self._settled = self.built
         finally:
@@ -426,11 +461,15 @@ class Layer(Operation, metaclass=binding.LayerType):
             self._regularize_outputs(outputs)
         if masked or self._makes_masks():
             self._set_masks(args, outputs, previous)
+        elif alone is not None:
+            self._remember(signature, alone, args[0])
         return outputs
 
-    def _run(self, args: tuple, kwargs: dict[str, Any]) -> Any:
+    def _check_specs(self, args: tuple, kwargs: dict[str, Any]) -> None:
         if self.input_spec is not None:
             check_inputs(self.input_spec, args[0] if args else next(iter(kwargs.values())), self.name)
+
+    def _run(self, args: tuple, kwargs: dict[str, Any]) -> Any:
         reads_in = self._reads_in if self.autocast else None
         try:
             if local.autocast == reads_in:
@@ -450,8 +489,7 @@ class Layer(Operation, metaclass=binding.LayerType):
         self._path = naming.current_path()
         if self.built:
             return
-        if self.input_spec is not None:
-            check_inputs(self.input_spec, args[0] if args else next(iter(kwargs.values())), self.name)
+        self._check_specs(args, kwargs)
         shapes = {
             name: shapes_of(value)
             for name, value in by_name(signature, args, kwargs).items()
@@ -484,8 +522,7 @@ class Layer(Operation, metaclass=binding.LayerType):
         with self._naming():
             specs, named = to_specs((args, kwargs))
             self._prepare(signature, specs, named)
-            if self.input_spec is not None:
-                check_inputs(self.input_spec, specs[0] if specs else next(iter(named.values())), self.name)
+            self._check_specs(specs, named)
             outputs = to_keras_tensors(self.compute_output_spec(*specs, **named), name=None)
         self._settled = self.built
         Node(self, args, kwargs, outputs)

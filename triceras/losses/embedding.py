@@ -94,9 +94,34 @@ def ctc(y_true: Any, y_pred: Any) -> Any:
             "ctc needs targets of shape (batch, max label length) and logits of shape (batch, max length, classes). "
             f"Received: y_true.shape={tuple(y_true.shape)}, y_pred.shape={tuple(y_pred.shape)}"
         )
-    batch, steps = ops.shape(y_pred)[:2]
-    lengths = ops.sum(ops.cast(ops.not_equal(y_true, 0), "int32"), axis=1)
-    return ops.ctc_loss(y_true, y_pred, lengths, ops.full((batch,), steps, dtype="int32"), mask_index=0)
+    labels = ops.shape(y_true)[1]
+    blank = ops.zeros_like(y_true)
+    states = ops.concatenate([ops.reshape(ops.stack([blank, y_true], axis=2), (-1, 2 * labels)), blank[:, :1]], axis=1)
+    emitted = ops.einsum("btc,bsc->tbs", ops.log_softmax(y_pred), ops.one_hot(states, y_pred.shape[-1], dtype=y_pred.dtype))
+
+    before = ops.pad(states[:, :-2], [[0, 0], [2, 0]])
+    may_skip = ops.logical_and(ops.not_equal(states, 0), ops.not_equal(states, before))
+
+    def advance(scores: Any, now: Any) -> tuple[Any, Any]:
+        skipped = ops.where(may_skip, _shifted(scores, 2), ops.full_like(scores, IMPOSSIBLE))
+        scores = ops.logsumexp(ops.stack([scores, _shifted(scores, 1), skipped]), axis=0) + now
+        return scores, now[:, 0]
+
+    first = ops.full_like(emitted[0, :, 2:], IMPOSSIBLE)
+    scores, _ = ops.scan(advance, ops.concatenate([emitted[0, :, :2], first], axis=1), emitted[1:])
+    ends = 2 * ops.sum(ops.cast(ops.not_equal(y_true, 0), "int32"), axis=1, keepdims=True)
+    last_two = ops.concatenate([ends, ops.maximum(ends - 1, 0)], axis=1)
+    chosen = ops.take_along_axis(scores, last_two, axis=1)
+    empty = ops.concatenate([ends < 0, ops.equal(ends, 0)], axis=1)
+    return -ops.logsumexp(ops.where(empty, ops.full_like(chosen, IMPOSSIBLE), chosen), axis=1)
+
+
+IMPOSSIBLE = -1e5  # a log-probability that adds nothing
+
+
+def _shifted(scores: Any, by: int) -> Any:
+    """Each state's score moved `by` states on."""
+    return ops.concatenate([ops.full_like(scores[:, :by], IMPOSSIBLE), scores[:, :-by]], axis=1)
 
 
 class Circle(FunctionLoss):

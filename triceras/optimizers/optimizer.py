@@ -152,8 +152,8 @@ class Optimizer:
         else:
             raise TypeError(
                 "This optimizer was created with a `LearningRateSchedule` object (or a function) as its "
-                "`learning_rate` constructor argument, hence its learning rate is not settable. If you need the learning rate to be "
-                "settable, you should instantiate the optimizer with a float `learning_rate` argument."
+                "`learning_rate` constructor argument, hence its learning rate is not settable. If you need the "
+                "learning rate to be settable, you should instantiate the optimizer with a float `learning_rate` argument."
             )
 
     def to_backend(self, name: Any) -> Optimizer:

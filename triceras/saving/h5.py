@@ -269,9 +269,12 @@ class Store(Mapping):
             raise KeyError(str(key))
         return group.dataset(str(key)).read(self.shapes)
 
+    def __contains__(self, key: Any) -> bool:
+        return str(key) in self.places
+
     def shape(self, key: Any) -> tuple[int, ...] | None:
-        """The shape of an entry; nothing is read."""
-        return self.places[str(key)].dataset(str(key)).shape
+        """The shape of an entry, None where there is none; nothing is read."""
+        return self.places[str(key)].dataset(str(key)).shape if key in self else None
 
     def __iter__(self) -> Iterator[str]:
         return iter(sorted(self.places, key=lambda name: (len(name), name)))

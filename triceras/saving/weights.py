@@ -12,7 +12,7 @@ import collections
 import contextlib
 import functools
 import warnings
-from collections.abc import Callable, Iterator, MutableMapping
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from triceras.core import naming, registry
@@ -117,31 +117,19 @@ def _skipped(base: type, backend: Any) -> frozenset[str]:
 
 
 # --- writing --------------------------------------------------------------------------------------------------------
-class Written(MutableMapping):
+class Written(dict):
     """What `save_own_variables(store)` gets: an assignment writes a data set.
 
     Args:
-        put: called with key and array.
+        group: where; see `h5.write_array`.
     """
 
-    def __init__(self, put: Callable[[str, Any], None]):
-        self.put, self.keys_seen = put, []
+    def __init__(self, group: Any):
+        self.group = group
 
     def __setitem__(self, key: Any, value: Any) -> None:
-        self.put(str(key), to_array(value))
-        self.keys_seen.append(str(key))
-
-    def __getitem__(self, key: Any) -> Any:
-        raise KeyError(key)
-
-    def __delitem__(self, key: Any) -> None:
-        raise KeyError(key)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.keys_seen)
-
-    def __len__(self) -> int:
-        return len(self.keys_seen)
+        h5.write_array(self.group, str(key), to_array(value))
+        super().__setitem__(str(key), None)  # for `keys()`; the array isn't kept
 
 
 def to_array(value: Any) -> Any:
@@ -162,15 +150,11 @@ def save(root: Any, file: Any) -> None:
     for path, obj in walk(root):
         group = file.create_group(f"{path}/vars" if path else "vars")
         group.attrs["name"] = (getattr(obj, "name", "") or "").replace("\0", "")
-        save_own(obj, Written(functools.partial(h5.write_array, group)))
-
-
-def save_own(obj: Any, store: MutableMapping) -> None:
-    """Let one object write its own values."""
-    if isinstance(obj, SeedGenerator):
-        store["0"] = obj.state
-    else:
-        obj.save_own_variables(store)
+        store = Written(group)
+        if isinstance(obj, SeedGenerator):
+            store["0"] = obj.state
+        else:
+            obj.save_own_variables(store)
 
 
 # --- reading --------------------------------------------------------------------------------------------------------
@@ -186,17 +170,45 @@ def load(root: Any, find: Callable[[str], list[h5.Group]], skip_mismatch: bool =
         WeightsMismatch: values don't fit.
         ModelFileError: the file is damaged or unsafe.
     """
-    failed: list[tuple[Any, str, str]] = []
+    plan, failed = [], []
     for path, obj in walk(root):
         where = f"{path}/vars" if path else "vars"
         groups = find(where)
         if not groups and isinstance(obj, SeedGenerator):
             continue  # a file of Keras's
-        problem = _load_own(obj, h5.Store(groups, _shapes(obj)), where)
+        store = h5.Store(groups, _shapes(obj))
+        problem = _misfit(obj, store)
+        (plan if problem is None else failed).append((obj, problem, where, store))
+    if failed and not skip_mismatch:
+        raise _mismatch(failed)  # before anything is changed
+    for obj, _, where, store in plan:
+        problem = _load_own(obj, store, where)
         if problem is not None:
-            failed.append((obj, problem, where))
+            failed.append((obj, problem, where, store))
+    if failed and not skip_mismatch:
+        raise _mismatch(failed)
     if failed:
-        _report(failed, skip_mismatch)
+        warnings.warn(_mismatch(failed).problem, stacklevel=5)
+
+
+def _misfit(obj: Any, store: h5.Store) -> str | None:
+    """What doesn't fit, found without reading a value; None if all fits or only the object itself can tell."""
+    from triceras.layers import Layer
+
+    if getattr(type(obj), "load_own_variables", None) is not Layer.load_own_variables:
+        return None
+    own = obj._variables_of_its_own()
+    if len(own) != len(store):
+        return (
+            f"Layer '{obj.name}' expected {len(own)} variables, but received {len(store)} variables during loading. "
+            f"Expected: {[v.name for v in own]}"
+        )
+    shapes = ((v, store.shape(i)) for i, v in enumerate(own))
+    wrong = next(((v, shape) for v, shape in shapes if tuple(v.shape) != shape), None)
+    return wrong and (
+        "The shape of the target variable and the shape of the target value in `variable.assign(value)` must match. "
+        f"variable.shape={wrong[0].shape}, Received: value.shape={wrong[1]}. Target variable: {wrong[0].path}"
+    )
 
 
 def _shapes(obj: Any) -> set[tuple[int, ...]]:
@@ -221,18 +233,14 @@ def _load_own(obj: Any, store: h5.Store, where: str) -> str | None:
     return None
 
 
-def _report(failed: list[tuple[Any, str, str]], skip_mismatch: bool) -> None:
-    objects = [obj for obj, _, _ in failed]
+def _mismatch(failed: list[tuple[Any, str, str, Any]]) -> WeightsMismatch:
+    objects = [obj for obj, *_ in failed]
     text = (
         f"A total of {len(failed)} objects could not be loaded. Example error message for object {objects[0]}:\n\n"
         f"{failed[0][1]}\n\nList of objects that could not be loaded:\n{objects}"
     )
-    if skip_mismatch:
-        warnings.warn(text, stacklevel=5)
-        return
-    raise WeightsMismatch(
-        text, where=failed[0][2], hint="Build the model as it was when it was saved, or pass skip_mismatch=True."
-    )
+    hint = "Build the model as it was when it was saved, or pass skip_mismatch=True."
+    return WeightsMismatch(text, where=failed[0][2], hint=hint)
 
 
 def find_in(root: h5.Group) -> Callable[[str], list[h5.Group]]:

@@ -55,5 +55,12 @@ def _drawn(name: str, draw: Any, key: torch.Tensor, shape: tuple, dtype: str | N
     if traced:
         return draw(shape, dtype=to_torch(dtype), device=key.device)
     first, second = key.tolist()
-    generator = torch.Generator(key.device).manual_seed((first % 2**31 << 32) + second)
+    generator = torch.Generator(key.device).manual_seed(_mixed(first << 32 | second))
     return draw(shape, generator=generator, dtype=to_torch(dtype), device=key.device)
+
+
+def _mixed(seed: int) -> int:
+    """64 bits, each in all others (the finalizer of SplitMix64): torch's generator on the CPU takes the low 32 only."""
+    seed = (seed ^ seed >> 30) * 0xBF58476D1CE4E5B9 % 2**64
+    seed = (seed ^ seed >> 27) * 0x94D049BB133111EB % 2**64
+    return (seed ^ seed >> 31) % 2**63

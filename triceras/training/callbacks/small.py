@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import urllib.parse
-import urllib.request
 import warnings
 from collections.abc import Callable
 
@@ -114,6 +112,9 @@ class RemoteMonitor(Callback):
         self.root, self.path, self.field, self.headers, self.send_as_json = root, path, field, headers, send_as_json
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        import urllib.parse
+        import urllib.request
+
         values = {name: np.asarray(value).tolist() for name, value in (logs or {}).items()}
         text = json.dumps({"epoch": epoch, **values})
         body = text if self.send_as_json else urllib.parse.urlencode({self.field: text})

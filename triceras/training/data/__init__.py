@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import warnings
 from typing import Any
 
@@ -55,6 +56,7 @@ def make_source(
     if iterables.is_generator(x):
         return _of_generator(x, y, sample_weight, batch_size, class_weight)
     hint = " Make it an array first: np.array(x)." if isinstance(x, (list, tuple)) else ""
+    hint = " Call it first, if it is a generator function: x()." if inspect.isfunction(x) else hint
     raise ValueError(f"Unrecognized data type: x={_short(x)} (of type {type(x)}).{hint}")
 
 

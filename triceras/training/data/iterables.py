@@ -70,6 +70,7 @@ def from_py_dataset(dataset: PyDataset, shuffle: Any = False, class_weight: dict
 
 
 def _checked_item(batch: Any) -> Any:
+    batch = _as_tuple(batch)
     if isinstance(batch, tuple) and not 1 <= len(batch) <= 3:
         raise ValueError(
             "PyDataset.__getitem__() must return a tuple or a dict. If a tuple, it must be ordered either (input,) or "
@@ -187,7 +188,11 @@ def from_framework(data: Any, kind: Kind, class_weight: dict[int, float] | None 
             f"sample_weights) instead. Received: class_weight={class_weight}"
         )
     prepared = kind.prepare(data)
-    return Source(lambda: with_class_weights(iter(prepared), class_weight), kind.num_batches(data))
+    return Source(lambda: with_class_weights(map(_as_tuple, prepared), class_weight), kind.num_batches(data))
+
+
+def _as_tuple(batch: Any) -> Any:
+    return tuple(batch) if isinstance(batch, list) else batch
 
 
 def is_generator(x: Any) -> bool:
