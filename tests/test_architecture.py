@@ -65,7 +65,7 @@ def test_backend_comparisons_are_found(tmp_path, code):
 
 
 def test_unequal_backend_files_are_found(tmp_path):
-    root = write(tmp_path, triceras__backends__torch__extra="")
+    root = write(tmp_path, triceras__backends__torch__extra="", triceras__backends__torch__compiler__capture="")
     assert len(checks.same_backend_files(root)) == 3
     assert "triceras/backends/jax: lacks extra.py" in checks.same_backend_files(root)[1]
 

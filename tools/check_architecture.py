@@ -93,9 +93,9 @@ def backend_comparisons(root: pathlib.Path) -> list[str]:
 
 
 def same_backend_files(root: pathlib.Path) -> list[str]:
-    """Every backend has the same file names, so that a reader who knows one knows all."""
+    """Every backend has the same file names, so that a reader who knows one knows all; folders inside are its own."""
     folders = {name: root / "triceras/backends" / name for name in BACKENDS}
-    files = {name: {str(path.relative_to(folder)) for path in folder.rglob("*.py")} for name, folder in folders.items()}
+    files = {name: {path.name for path in folder.glob("*.py")} for name, folder in folders.items()}
     every = set().union(*files.values())
     return [
         f"triceras/backends/{name}: lacks {', '.join(sorted(every - has))}, which another backend has"

@@ -13,11 +13,11 @@ from triceras.ops.op import OPS, primitives
 
 PRIMITIVES = """
 absolute add arange arctan2 argmax argmin argsort average_pool bitwise_and bitwise_or bitwise_xor broadcast_to cast
-cholesky concatenate conjugate conv conv_transpose cos cumprod cumsum det divide eigh einsum equal erf erfinv exp expand_dims expm1
-flip floor floor_divide get_item imag left_shift less log log1p logical_and logical_not logical_or matmul max max_pool
-maximum min minimum mod multiply negative nonzero pad power prod qr random_bits real reshape right_shift round
-scatter_update sign sin slice slice_update solve solve_triangular sqrt squeeze subtract sum svd take take_along_axis tanh
-transpose where
+cholesky concatenate conjugate conv conv_transpose cos cumprod cumsum det divide eigh einsum equal erf erfinv exp
+expand_dims expm1 flip floor floor_divide get_item imag left_shift less log log1p logical_and logical_not logical_or
+matmul max max_pool maximum min minimum mod multiply negative nonzero pad power prod qr random_bits real reshape
+right_shift round scatter_update sign sin slice slice_update solve solve_triangular sqrt squeeze subtract sum svd take
+take_along_axis tanh transpose where
 """
 
 

@@ -261,6 +261,21 @@ def test_weights_files(tmp_path, backend):
         )
 
 
+def test_weights_with_and_without_an_optimizer(tmp_path, trainable_backend):
+    trained, bare = small(), small()
+    trained.fit(X, Y, verbose=0)
+    trained.save_weights(tmp_path / "trained.weights.h5")
+    fresh = small()
+    fresh.load_weights(tmp_path / "trained.weights.h5")  # Keras leaves the optimizer aside here
+    for a, b in zip(trained.optimizer.variables, fresh.optimizer.variables, strict=True):
+        np.testing.assert_array_equal(a.numpy(), b.numpy())
+    bare.optimizer = None
+    bare.save_weights(tmp_path / "bare.weights.h5")
+    fresh.load_weights(tmp_path / "bare.weights.h5")
+    same_weights(fresh, bare)
+    assert int(fresh.optimizer.iterations.numpy()) == 1
+
+
 def test_sharded_weights(tmp_path):
     a, b = small(), small()
     a.save_weights(tmp_path / "a.weights.json", max_shard_size=1e-7)

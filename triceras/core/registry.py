@@ -173,11 +173,13 @@ BOUND = "bound"  # has a `.backend` of its own: Variables
 
 _NEUTRAL = (bool, int, float, complex, str, bytes, type(None), np.ndarray, np.generic, slice, type(Ellipsis), range)
 BY_TYPE: dict[type, Any] = {}
+BY_TYPES: dict[tuple[type, ...], tuple[Any, list[int]]] = {}  # the outcome of a vote, and which votes depend on the value
 
 
 def forget_types() -> None:
     """Classify every type anew: called when a backend was loaded, since a type unknown so far may be its own."""
     BY_TYPE.clear()
+    BY_TYPES.clear()
     BY_TYPE.update(dict.fromkeys(_NEUTRAL, NO_VOTE))
     BY_TYPE.update(dict.fromkeys((list, tuple, dict), NESTED))
 
@@ -234,6 +236,17 @@ def backend_of(*values: Any) -> Any:
             vote = x.backend
         if vote is not None and vote is not found:
             found = vote if found is None else _stronger(found, vote)
+    return found
+
+
+def backend_for(types: tuple[type, ...], values: tuple) -> Any:
+    """The backend that an operation on some values of these types runs on: their own, else the current one."""
+    found = backend_of(*values)
+    if found is None:
+        return current()
+    votes = [BY_TYPE[t] for t in types]
+    if all(vote is NO_VOTE or vote is found or vote is BOUND for vote in votes):
+        BY_TYPES[types] = found, [i for i, vote in enumerate(votes) if vote is BOUND]
     return found
 
 

@@ -97,7 +97,8 @@ def ctc(y_true: Any, y_pred: Any) -> Any:
     labels = ops.shape(y_true)[1]
     blank = ops.zeros_like(y_true)
     states = ops.concatenate([ops.reshape(ops.stack([blank, y_true], axis=2), (-1, 2 * labels)), blank[:, :1]], axis=1)
-    emitted = ops.einsum("btc,bsc->tbs", ops.log_softmax(y_pred), ops.one_hot(states, y_pred.shape[-1], dtype=y_pred.dtype))
+    chosen_class = ops.one_hot(states, y_pred.shape[-1], dtype=y_pred.dtype)
+    emitted = ops.einsum("btc,bsc->tbs", ops.log_softmax(y_pred), chosen_class)
 
     before = ops.pad(states[:, :-2], [[0, 0], [2, 0]])
     may_skip = ops.logical_and(ops.not_equal(states, 0), ops.not_equal(states, before))

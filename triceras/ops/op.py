@@ -14,12 +14,14 @@ from typing import Any
 
 from triceras.core import registry
 from triceras.core.dtypes import standardize_dtype
-from triceras.core.registry import BY_TYPE, NO_VOTE
+from triceras.core.registry import BY_TYPES
 from triceras.core.scope import use_backend
 from triceras.core.spec import Spec
+from triceras.core.variable import Variable
 from triceras.ops.rules import Rule
 
 OPS: dict[str, Op] = {}
+_UNKNOWN: tuple[None, tuple] = (None, ())
 
 
 class Op:
@@ -42,16 +44,15 @@ class Op:
         OPS[self.name] = self
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        found = None
-        for x in args:
-            vote = BY_TYPE.get(type(x), BY_TYPE)
-            if vote is not NO_VOTE and vote is not found:
-                found = registry.backend_of(*args, *kwargs.values())
-                break
-        else:
-            if kwargs:
-                found = registry.backend_of(*kwargs.values())
-        return (found or registry.current()).impls[self.name](*args, **kwargs)
+        values = (*args, *kwargs.values()) if kwargs else args
+        types = tuple(map(type, values))
+        backend, bound = BY_TYPES.get(types, _UNKNOWN)
+        for i in bound:
+            if values[i].backend is not backend:
+                backend = None
+        if backend is None:
+            backend = registry.backend_for(types, values)
+        return backend.impls[self.name](*args, **kwargs)
 
     def spec(self, *args: Any, **kwargs: Any) -> Any:
         """The result's spec, or a tree of specs: from the rule, else by running the body on specs."""
@@ -160,12 +161,14 @@ def anything(function: Callable) -> Callable:
 class Coercion:
     """Turns inputs into promoted tensors of one backend; what to cast to is kept by the inputs' dtypes."""
 
-    __slots__ = ("op", "backend", "dtypes", "kept", "types")
+    __slots__ = ("op", "backend", "dtypes", "kept", "types", "kinds", "steady")
 
     def __init__(self, op: Op, backend: Any):
         self.op, self.backend, self.dtypes = op, backend, op.rule.dtypes
         self.kept: dict[Any, Any] = {}
         self.types = backend.tensor_types
+        self.kinds: set[type] = set()  # exact types of tensors, and dtypes that stay as they are: what needs no work
+        self.steady: set[tuple] = set()
 
     def key(self, x: Any) -> Any:
         """The dtype that an input votes with: a framework's own object, or a Python type for a weak scalar."""
@@ -200,8 +203,8 @@ class Coercion:
             raise type(error)(f"can't make a tensor of a {type(x).__name__}: {error}") from error
 
     def __call__(self, *inputs: Any) -> list[Any]:
-        backend = self.backend
-        inputs = [x if type(x) in self.types else self.tensor(x) for x in inputs]
+        backend, given = self.backend, inputs
+        inputs = [x if type(x) in self.kinds else self.tensor(x) for x in inputs]
         keys = tuple([self.key(x) for x in inputs])
         plan = self.kept.get(keys) or self.plan(keys)
         out = []
@@ -211,26 +214,37 @@ class Coercion:
             elif change:
                 x = backend.cast(x, dtype)
             out.append(x)
+        if all(x is y for x, y in zip(given, out, strict=True)):
+            self.kinds.update(map(type, out))
+            self.steady.add(keys)
         return out
 
 
 def _simple(op: Op, backend: Any, function: Callable) -> Callable:
     """For ops all of whose arguments are tensors: most of the element-wise ones."""
     coerce, count = Coercion(op, backend), len(op.rule.tensors)
+    kinds, steady = coerce.kinds, coerce.steady
 
     def run(*args: Any, **kwargs: Any) -> Any:
         if kwargs or len(args) != count:
-            args = op.bind(args, kwargs).values()
+            args = tuple(op.bind(args, kwargs).values())
         try:
-            return function(*coerce(*args))
+            tensors = [x.value if type(x) is Variable else x for x in args]
+            if all([type(x) in kinds for x in tensors]) and tuple([x.dtype for x in tensors]) in steady:
+                return function(*tensors)
+            return function(*coerce(*tensors))
         except Exception as error:
-            better = explained(op, error, dict(zip(op.rule.tensors, args, strict=False)), backend)
-            if better is error:
-                raise
-            raise better from error
+            _raise_explained(op, error, dict(zip(op.rule.tensors, args, strict=False)), backend)
 
     run.__name__ = op.name
     return run
+
+
+def _raise_explained(op: Op, error: Exception, bound: dict[str, Any], backend: Any) -> None:
+    better = explained(op, error, bound, backend)
+    if better is error:
+        raise
+    raise better from error
 
 
 def _general(op: Op, backend: Any, function: Callable) -> Callable:
@@ -243,11 +257,20 @@ def _general(op: Op, backend: Any, function: Callable) -> Callable:
     if starred:
         leading = names[: names.index(starred[0])]
 
+    plain = not rule.variadic and not op.takes_dtype
+    kinds, steady = coerce.kinds, coerce.steady
+
     def run(*args: Any, **kwargs: Any) -> Any:
-        given = op.bind(args, kwargs)
-        bound = dict(given)
+        bound = op.bind(args, kwargs)
         try:
-            keys = rule.replace_tensors(bound, coerce)
+            if plain:
+                given = [bound[name] for name in rule.tensors]
+                tensors = [x.value if type(x) is Variable else x for x in given]
+                if not all([type(x) in kinds for x in tensors]) or tuple([x.dtype for x in tensors]) not in steady:
+                    tensors = coerce(*tensors)
+                bound.update(zip(rule.tensors, tensors, strict=True))
+            else:
+                keys = rule.replace_tensors(bound, coerce)
             if prepare is not None:
                 prepare(bound)
             if op.takes_dtype:
@@ -259,10 +282,7 @@ def _general(op: Op, backend: Any, function: Callable) -> Callable:
                 bound.update(bound.pop(name))
             return function(*first, **bound)
         except Exception as error:
-            better = explained(op, error, given, backend)
-            if better is error:
-                raise
-            raise better from error
+            _raise_explained(op, error, op.bind(args, kwargs), backend)
 
     run.__name__ = op.name
     return run

@@ -7,6 +7,7 @@ place of tensors, that gives the result's shape (a list of shapes for several re
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -35,10 +36,12 @@ class Rule(NamedTuple):
     @property
     def variadic(self) -> bool:
         """Whether some tensor parameter is a list or optional."""
-        return any(name[0] == "*" or name[-1] == "?" for name in self.tensors)
+        return _variadic(self.tensors)
 
-    def inputs(self, bound: dict[str, Any]) -> tuple[list[Any], list[tuple[str, int | None]]]:
+    def inputs(self, bound: dict[str, Any]) -> tuple[list[Any], Any]:
         """The tensor arguments in one flat list, and where each came from."""
+        if not self.variadic:
+            return [bound[name] for name in self.tensors], self.tensors
         found, places = [], []
         for name in self.tensors:
             key = name.strip("*?")
@@ -52,10 +55,12 @@ class Rule(NamedTuple):
                 places.append((key, None))
         return found, places
 
-    def put(self, bound: dict[str, Any], places: list[tuple[str, int | None]], values: list[Any]) -> None:
+    def put(self, bound: dict[str, Any], places: Any, values: Any) -> None:
         """Put values back where `inputs` found them."""
-        lists: dict[str, list[Any]] = {name.strip("*?"): [] for name in self.tensors if name[0] == "*"}
-        bound.update(lists)
+        if places is self.tensors:
+            bound.update(zip(places, values, strict=True))
+            return
+        bound.update({name[1:]: [] for name in self.tensors if name[0] == "*"})
         for (key, i), value in zip(places, values, strict=True):
             if i is None:
                 bound[key] = value
@@ -94,6 +99,11 @@ class Rule(NamedTuple):
             kinds = dtype if isinstance(dtype, list) else [dtype] * len(shape)
             return tuple(Spec(s, _strong(d)) for s, d in zip(shape, kinds, strict=True))
         return Spec(shape, _strong(dtype))
+
+
+@functools.cache
+def _variadic(tensors: tuple[str, ...]) -> bool:
+    return any(name[0] == "*" or name[-1] == "?" for name in tensors)
 
 
 def _strong(dtype: Any) -> str:
@@ -226,6 +236,8 @@ def normalize_axis(axis: int, ndim: int, what: str = "axis") -> int:
 
 def normalize_axes(axis: Any, ndim: int) -> tuple[int, ...]:
     """Non-negative axes of a reduction; None means all."""
+    if type(axis) is int and -ndim <= axis < ndim:  # by far the usual case
+        return (axis % ndim,)
     if axis is None:
         return tuple(range(ndim))
     axes = axis if isinstance(axis, (tuple, list)) else (axis,)

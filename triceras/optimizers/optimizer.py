@@ -153,7 +153,8 @@ class Optimizer:
             raise TypeError(
                 "This optimizer was created with a `LearningRateSchedule` object (or a function) as its "
                 "`learning_rate` constructor argument, hence its learning rate is not settable. If you need the "
-                "learning rate to be settable, you should instantiate the optimizer with a float `learning_rate` argument."
+                "learning rate to be settable, you should instantiate the optimizer with a float `learning_rate` "
+                "argument."
             )
 
     def to_backend(self, name: Any) -> Optimizer:

@@ -170,12 +170,17 @@ def load(root: Any, find: Callable[[str], list[h5.Group]], skip_mismatch: bool =
         WeightsMismatch: values don't fit.
         ModelFileError: the file is damaged or unsafe.
     """
+    from triceras.layers import Layer
+
     plan, failed = [], []
+    optimizer = getattr(root, "optimizer", None)
+    if optimizer is not None and not optimizer.built and find("optimizer/vars"):
+        optimizer.build(root.trainable_variables)
     for path, obj in walk(root):
         where = f"{path}/vars" if path else "vars"
         groups = find(where)
-        if not groups and isinstance(obj, SeedGenerator):
-            continue  # a file of Keras's
+        if not groups and not isinstance(obj, Layer):
+            continue  # seeds in a file of Keras's, optimizers in a file of weights alone
         store = h5.Store(groups, _shapes(obj))
         problem = _misfit(obj, store)
         (plan if problem is None else failed).append((obj, problem, where, store))

@@ -1,0 +1,211 @@
+"""Capture: a function that reads and assigns Variables becomes one flat graph of ATen operators, without Dynamo.
+
+It runs once on fake tensors under `make_fx`. Variables are lifted into the graph's first inputs; what is assigned to them
+is written back in place at the graph's end. What Python can't be seen to do (read a tensor's value, call `backward()`)
+raises there, so nothing is baked in silently.
+"""
+
+from __future__ import annotations
+
+import itertools
+import pathlib
+import traceback
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import torch
+from torch._dynamo.source import ConstantSource
+from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
+from torch.fx.experimental.proxy_tensor import make_fx
+from torch.fx.experimental.symbolic_shapes import DimDynamic, ShapeEnv, StatelessSymbolicContext
+
+from triceras.core import tree
+from triceras.core.scope import setting
+from triceras.core.state import StatelessScope
+
+ATTEMPTS = 3  # traces that may bring up more Variables
+_OWN, _TORCH = (str(pathlib.Path(module.__file__).parent) for module in (tree, torch))
+_OWN = str(pathlib.Path(_OWN).parent)
+_aten = torch.ops.aten
+
+
+class NotCapturable(Exception):
+    """A function can't be one graph; says why and where."""
+
+
+class Slot(NamedTuple):
+    """Where a tensor stands in a tree."""
+
+    index: int
+
+
+class Captured(NamedTuple):
+    """A function's graph.
+
+    Args:
+        module: takes the values of `variables`, `constants` and the tensors among the arguments, all flat; gives the
+            tensors of the result, and writes the Variables' new values into the old ones.
+        variables: the Variables that it uses.
+        constants: tensors that the function made of Python data.
+        template: the tree of the result, with slots for its tensors.
+    """
+
+    module: torch.fx.GraphModule
+    variables: list[Any]
+    constants: list[torch.Tensor]
+    template: Any
+
+
+def capture(backend: Any, call: Callable, variables: Sequence[Any], inputs: Sequence[torch.Tensor]) -> Captured:
+    """The graph of a function.
+
+    Args:
+        backend: the torch backend.
+        call: takes the list of input tensors.
+        variables: the Variables that it is known to use; others are found.
+        inputs: tensors as the function is going to get.
+
+    Raises:
+        NotCapturable: there is no such graph.
+    """
+    variables = list(variables)
+    for _ in range(ATTEMPTS):
+        found, more = _trace(backend, call, variables, inputs)
+        if found is not None:
+            return found
+        variables += more
+    raise NotCapturable(f"it makes new Variables each time it runs ({variables[-1].path})")
+
+
+def _trace(backend: Any, call: Callable, variables: list[Any], inputs: Sequence[Any]) -> tuple[Any, list[Any]]:
+    """The graph, or else Variables that came up and aren't among the given ones."""
+    count, kept = len(variables), {}
+    mode = FakeTensorMode(shape_env=ShapeEnv(), allow_non_fake_inputs=False)
+    fakes = [_fake(mode, x, i) for i, x in enumerate((*(v.native for v in variables), *inputs))]
+
+    def flat(*given: torch.Tensor) -> list[torch.Tensor]:
+        with setting(backend=backend), StatelessScope() as scope:
+            kept["scope"] = scope
+            for variable, value in zip(variables, given[:count], strict=True):
+                scope.set(variable, value)
+            leaves, kept["template"] = pack(call(list(given[count:])))
+        return _written(given[:count], [scope.values[id(v)] for v in variables], leaves)
+
+    error = None
+    try:
+        with mode, torch.no_grad():
+            module = make_fx(flat)(*fakes)
+    except Exception as raised:
+        error = raised
+    more = _unknown(kept.get("scope"), variables)
+    if more:
+        return None, more
+    if error is not None:
+        raise NotCapturable(_explained(error)) from error
+    constants = _lift_constants(module, len(fakes) - len(inputs))
+    _tidy(module)
+    return Captured(module, variables, constants, kept["template"]), []
+
+
+def _fake(mode: FakeTensorMode, x: torch.Tensor, number: int) -> torch.Tensor:
+    context = StatelessSymbolicContext([DimDynamic.STATIC] * x.ndim)
+    return mode.from_tensor(x.detach(), symbolic_context=context, source=ConstantSource(f"input{number}"))
+
+
+def _unknown(scope: StatelessScope | None, variables: list[Any]) -> list[Any]:
+    """The Variables that a trace used although it wasn't given them."""
+    known = set(map(id, variables))
+    used = {} if scope is None else {**scope.read, **scope.assigned}
+    return [v for key, v in used.items() if key not in known and isinstance(v.native, torch.Tensor)]
+
+
+def _written(old: Sequence[Any], new: list[Any], leaves: list[Any]) -> list[Any]:
+    """Write new values into the old tensors; gives the results, apart from what is overwritten."""
+    owned = {_memory(x) for x in old}
+
+    def apart(x: Any) -> Any:
+        return x.clone() if _memory(x) in owned else x.detach()
+
+    leaves = [apart(x) for x in leaves]
+    changed = [(before, apart(after)) for before, after in zip(old, new, strict=True) if before is not after]
+    for before, after in changed:
+        before.copy_(after)
+    return leaves
+
+
+def _memory(x: torch.Tensor) -> int:
+    if not isinstance(x, FakeTensor):
+        raise RuntimeError("a tensor from outside is part of its result; keep it in a Variable or pass it in")
+    return x.untyped_storage()._cdata
+
+
+def pack(out: Any) -> tuple[list[torch.Tensor], Any]:
+    """The tensors of a tree, and the tree with slots in their places."""
+    leaves: list[torch.Tensor] = []
+
+    def place(x: Any) -> Any:
+        x = x.value if hasattr(x, "assign") and hasattr(x, "native") else x
+        if not isinstance(x, torch.Tensor):
+            return x
+        leaves.append(x)
+        return Slot(len(leaves) - 1)
+
+    return leaves, tree.map_structure(place, out)
+
+
+def unpack(template: Any, leaves: Sequence[Any]) -> Any:
+    """The tree with its tensors back in their places."""
+    kind = type(template)
+    if kind is Slot:
+        return leaves[template.index]
+    if kind is dict:
+        return {key: unpack(value, leaves) for key, value in template.items()}
+    if kind is list or kind is tuple:
+        return kind([unpack(value, leaves) for value in template])
+    if tree.is_nested(template):
+        return tree.map_structure_up_to(template, lambda x: unpack(x, leaves), template)
+    return template
+
+
+# --- the graph --------------------------------------------------------------------------------------------------------
+
+
+def _lift_constants(module: torch.fx.GraphModule, before: int) -> list[torch.Tensor]:
+    """Make tensors that the graph holds inputs of it, behind the first `before` ones: then it is all text."""
+    graph, constants = module.graph, []
+    places = [node for node in graph.nodes if node.op == "placeholder"]
+    for node in [node for node in graph.nodes if node.op == "get_attr"]:
+        value = getattr(module, node.target, None)
+        if not isinstance(value, torch.Tensor):
+            continue
+        with graph.inserting_before(places[before]) if before < len(places) else graph.inserting_after(places[-1]):
+            lifted = graph.placeholder(f"constant_{len(constants)}")
+        lifted.meta.update(node.meta)
+        node.replace_all_uses_with(lifted)
+        graph.erase_node(node)
+        constants.append(value.detach())
+    return constants
+
+
+def _tidy(module: torch.fx.GraphModule) -> None:
+    """Refuse graphs that read data, and leave out what does nothing."""
+    graph = module.graph
+    for node in list(graph.nodes):
+        if "_local_scalar_dense" in str(node.target):
+            raise NotCapturable("Python reads a tensor's value (float(), int(), .item(), if)")
+        if node.target in (_aten.detach.default, _aten.lift_fresh.default, _aten.alias.default):
+            node.replace_all_uses_with(node.args[0])
+            graph.erase_node(node)
+    graph.eliminate_dead_code()
+    module.recompile()
+
+
+def _explained(error: Exception) -> str:
+    """What was raised, and where in the user's code, else in ours."""
+    frames = traceback.extract_tb(error.__traceback__)
+    foreign = [f for f in frames if not f.filename.startswith((_OWN, _TORCH, "<"))]
+    own = [f for f in frames if f.filename.startswith(_OWN)]
+    reason = next(itertools.chain(filter(str.strip, str(error).splitlines()), [""]))
+    for place in (*foreign[-1:], *own[-1:]):
+        return f"{type(error).__name__}: {reason} ({place.filename}:{place.lineno}, in {place.name})"
+    return f"{type(error).__name__}: {reason}"
