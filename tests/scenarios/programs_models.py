@@ -218,7 +218,7 @@ def siamese(keras, folder):
             self.far.assign(self.far + ops.sum(y_pred * y_true))
 
         def result(self):
-            return {"far_over_near": self.far / (self.near + 1e-6), "far": self.far}
+            return {"far_over_near": self.far / (self.near + 1e-6), "far": self.far + 0.0}
 
         def reset_state(self):
             self.near.assign(0.0)
@@ -277,7 +277,7 @@ def transfer(keras, folder):
     before = len(model.trainable_weights)
 
     base.trainable = True
-    base.get_layer("norm").trainable = False
+    base.get_layer("conv").trainable = False
     model.compile(keras.optimizers.Adam(1e-3), keras.losses.BinaryCrossentropy(from_logits=True), metrics=["mae"])
     second = model.fit(x, y, epochs=1, batch_size=4, shuffle=False, verbose=0).history
     counts = [before, len(model.trainable_weights), len(model.non_trainable_weights)]

@@ -152,8 +152,8 @@ def standardize_data_format(data_format: str | None) -> str:
     name = str(data_format).lower()
     if name not in DATA_FORMATS:
         raise ValueError(
-            "The `data_format` argument must be one of {'channels_first', 'channels_last'}. "
-            f"Received: data_format={data_format}"
+            "The `data_format` argument must be one of {'channels_first', 'channels_last'}. Received: "
+            f"data_format={data_format}"
         )
     return name
 

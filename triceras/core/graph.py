@@ -56,8 +56,8 @@ class KerasTensor(Spec):
 
     def __repr__(self) -> str:
         return (
-            f"<KerasTensor shape={self.shape}, dtype={self.dtype}, sparse={self.sparse}, "
-            f"ragged={self.ragged}, name={self.name}>"
+            f"<KerasTensor shape={self.shape}, dtype={self.dtype}, sparse={self.sparse}, ragged={self.ragged}, "
+            f"name={self.name}>"
         )
 
     def reshape(self, newshape: Any) -> Any:

@@ -173,7 +173,8 @@ BOUND = "bound"  # has a `.backend` of its own: Variables
 
 _NEUTRAL = (bool, int, float, complex, str, bytes, type(None), np.ndarray, np.generic, slice, type(Ellipsis), range)
 BY_TYPE: dict[type, Any] = {}
-BY_TYPES: dict[tuple[type, ...], tuple[Any, list[int]]] = {}  # the outcome of a vote, and which votes depend on the value
+# By the types of all arguments: the outcome of the vote, and the places of those whose vote depends on the value.
+BY_TYPES: dict[tuple[type, ...], tuple[Any, list[int]]] = {}
 
 
 def forget_types() -> None:
@@ -244,7 +245,7 @@ def backend_for(types: tuple[type, ...], values: tuple) -> Any:
     found = backend_of(*values)
     if found is None:
         return current()
-    votes = [BY_TYPE[t] for t in types]
+    votes = [BY_TYPE.get(t, NESTED) for t in types]  # the vote may have loaded a backend, which forgets all types
     if all(vote is NO_VOTE or vote is found or vote is BOUND for vote in votes):
         BY_TYPES[types] = found, [i for i, vote in enumerate(votes) if vote is BOUND]
     return found

@@ -142,8 +142,7 @@ class Variable(Operators):
             return ops.broadcast_to(value, self.shape) if None not in shape else value
         raise ValueError(
             "The shape of the target variable and the shape of the target value in `variable.assign(value)` must "
-            "match. "
-            f"variable.shape={self.shape}, Received: value.shape={shape}. Target variable: {self.path}"
+            f"match. variable.shape={self.shape}, Received: value.shape={shape}. Target variable: {self.path}"
         )
 
     def assign_add(self, value: Any) -> None:

@@ -153,7 +153,7 @@ def deserialize(config: dict[str, Any], custom_objects: Any = None) -> Layer:
     layer = deserialize_keras_object(config, custom_objects=custom_objects)
     if not isinstance(layer, Layer):
         raise ValueError(
-            "`keras.layers.deserialize` was passed a `config` object that is not a `keras.layers.Layer`. "
-            f"Received: {config}"
+            "`keras.layers.deserialize` was passed a `config` object that is not a `keras.layers.Layer`. Received: "
+            f"{config}"
         )
     return layer

@@ -93,8 +93,7 @@ def _convert(layer: Any, x: Any, dtype: str | None, positional: bool) -> Any:
     if positional and not layer.allow_non_tensor_positional_args:
         raise ValueError(
             "Only input tensors may be passed as positional arguments. The following argument value should be "
-            "passed as a "
-            f"keyword argument: {x} (of type {type(x)})"
+            f"passed as a keyword argument: {x} (of type {type(x)})"
         )
     return x
 

@@ -121,8 +121,7 @@ class Convolution(Layer, abc.ABC):
         if channels % self.groups:
             raise ValueError(
                 "The number of input channels must be evenly divisible by the number of groups. Received "
-                f"groups={self.groups}, "
-                f"but the input has {channels} channels (full input shape is {input_shape})."
+                f"groups={self.groups}, but the input has {channels} channels (full input shape is {input_shape})."
             )
         self.kernel = self.add_weight(
             shape=(*self.kernel_size, channels // self.groups, self.filters),

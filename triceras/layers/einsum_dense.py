@@ -139,8 +139,8 @@ def _parts(equation: str) -> tuple[str, str, str]:
     kernel, arrow, output = rest.partition("->")
     if not (comma and arrow and inputs and kernel and output) or "," in rest:
         raise ValueError(
-            f"Invalid einsum equation '{equation}'. Equations must be in the form [X],[Y]->[Z], ...[X],[Y]->...[Z], or "
-            "[X]...,[Y]->[Z]...."
+            f"Invalid einsum equation '{equation}'. Equations must be in the form [X],[Y]->[Z], ...[X],[Y]->...[Z], "
+            "or [X]...,[Y]->[Z]...."
         )
     return inputs, kernel, output
 

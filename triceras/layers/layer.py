@@ -255,7 +255,13 @@ class Layer(Operation, metaclass=binding.LayerType):
         own = list(self._own_variables)
         known = set(map(id, own))
         own += [v for v in binding.held(self, (Variable,)) if id(v) not in known]
+        if passing := set(map(id, self._passing_state())):
+            own = [v for v in own if id(v) not in passing]
         return sorted(own, key=lambda v: not _made_trainable(v))
+
+    def _passing_state(self) -> list[Variable]:
+        """A hook: variables that are no weights and go into no file."""
+        return []
 
     def _collect(self, seeds: bool = False) -> list[Variable]:
         found: dict[int, Variable] = {}
@@ -263,18 +269,20 @@ class Layer(Operation, metaclass=binding.LayerType):
             for variable in layer._variables_of_its_own():
                 found.setdefault(id(variable), variable)
             if seeds:
+                for variable in layer._passing_state():
+                    found.setdefault(id(variable), variable)
                 for generator in binding.held(layer, (SeedGenerator,)):
                     found.setdefault(id(generator.state), generator.state)
         return list(found.values())
 
     @property
     def variables(self) -> list[Variable]:
-        """All variables of this layer and those inside it, also the states of seed generators."""
+        """All variables of this layer and those inside it, also states of seed generators and stateful RNNs."""
         return self._collect(seeds=True)
 
     @property
     def weights(self) -> list[Variable]:
-        """As `variables`, without the states of seed generators."""
+        """As `variables`, without the states of seed generators and stateful RNNs."""
         return self._collect()
 
     @property
@@ -338,8 +346,7 @@ class Layer(Operation, metaclass=binding.LayerType):
         if len(own) != len(weights):
             raise ValueError(
                 f"You called `set_weights(weights)` on layer '{self.name}' with a weight list of length "
-                f"{len(weights)}, "
-                f"but the layer was expecting {len(own)} weights."
+                f"{len(weights)}, but the layer was expecting {len(own)} weights."
             )
         for variable, value in zip(own, weights, strict=True):
             if tuple(np.shape(value)) != variable.shape:
@@ -358,8 +365,8 @@ class Layer(Operation, metaclass=binding.LayerType):
         """
         if not self.built:
             raise ValueError(
-                f"You tried to call `count_params` on layer '{self.name}', but the layer isn't built. You can build it "
-                "manually via: `layer.build(input_shape)`."
+                f"You tried to call `count_params` on layer '{self.name}', but the layer isn't built. You can build "
+                "it manually via: `layer.build(input_shape)`."
             )
         return sum(int(np.prod(v.shape)) for v in self.weights)
 
@@ -381,10 +388,8 @@ class Layer(Operation, metaclass=binding.LayerType):
     def _refuse(self, call: CallContext) -> None:
         raise ValueError(
             f"Layer '{self.path}' lives on backend {self.backend.name}, but it is called inside "
-            f"'{call.entry.path}', which "
-            f"lives on {call.backend.name}. Move one of them: `layer.to_backend({call.backend.name!r})`, or give "
-            "each model "
-            "its own layer with `clone_model`."
+            f"'{call.entry.path}', which lives on {call.backend.name}. Move one of them: "
+            f"`layer.to_backend({call.backend.name!r})`, or give each model its own layer with `clone_model`."
         )
 
     def _call_inside(self, call: CallContext, args: tuple, kwargs: dict[str, Any]) -> Any:
@@ -396,7 +401,7 @@ class Layer(Operation, metaclass=binding.LayerType):
         return self._call_anew(call, args, kwargs)
 
     def _call_again(self, call: CallContext, x: Any, takes_training: bool, training: bool | None) -> Any:
-        """The usual call: one tensor of the same type, dtype and shape as last time, for which all was found in order."""
+        """The usual call: one tensor of the type, dtype and shape of last time, for which all was found in order."""
         outer = call.training
         if outer is not None:
             training = outer
@@ -420,9 +425,8 @@ class Layer(Operation, metaclass=binding.LayerType):
     def _call_anew(self, call: CallContext, args: tuple, kwargs: dict[str, Any]) -> Any:
         if "_dtype_policy" not in self.__dict__:
             raise RuntimeError(
-                f"In layer {type(self).__name__}, you forgot to call `super().__init__()` as the first statement "
-                "in the "
-                "`__init__()` method."
+                f"In layer {type(self).__name__}, you forgot to call `super().__init__()` as the first statement in "
+                "the `__init__()` method."
             )
         signature = signature_of(type(self).call)
         alone = args[0] if len(args) == 1 and not kwargs else None
@@ -568,10 +572,9 @@ class Layer(Operation, metaclass=binding.LayerType):
         if not self.supports_masking and not self._makes_masks():
             if previous is not None and not isinstance(self, _mask_through()):
                 warnings.warn(
-                    f"Layer '{self.name}' (of type {type(self).__name__}) was passed an input with a mask "
-                    "attached to it. "
-                    "However, this layer does not support masking and will therefore destroy the mask information. "
-                    "Downstream layers will not see the mask.",
+                    f"Layer '{self.name}' (of type {type(self).__name__}) was passed an input with a mask attached "
+                    "to it. However, this layer does not support masking and will therefore destroy the mask "
+                    "information. Downstream layers will not see the mask.",
                     stacklevel=4,
                 )
             return
@@ -774,8 +777,8 @@ class Layer(Operation, metaclass=binding.LayerType):
         own = self._variables_of_its_own()
         if len(store.keys()) != len(own):
             raise ValueError(
-                f"Layer '{self.name}' expected {len(own)} variables, but received {len(store.keys())} variables during "
-                f"loading. Expected: {[v.name for v in own]}"
+                f"Layer '{self.name}' expected {len(own)} variables, but received {len(store.keys())} variables "
+                f"during loading. Expected: {[v.name for v in own]}"
             )
         for i, variable in enumerate(own):
             variable.assign(store[f"{i}"])

@@ -33,8 +33,8 @@ class Merge(Layer, abc.ABC):
     def _check(self, shapes: Any) -> None:
         if not isinstance(shapes, (list, tuple)) or is_shape(shapes):
             raise ValueError(
-                f"A merge layer should be called on a list of inputs. Received: input_shape={shapes} (not a list "
-                "of shapes)"
+                f"A merge layer should be called on a list of inputs. Received: input_shape={shapes} (not a list of "
+                "shapes)"
             )
         if len(shapes) < 1:
             raise ValueError(

@@ -56,8 +56,8 @@ def clone_model(
         return _clone_functional(model, input_tensors, clone_layer, call_function)
     if input_tensors is not None or clone_function is not None or call_function is not None:
         raise ValueError(
-            "Arguments clone_function, input_tensors and call_function are only supported for Sequential models "
-            "or Functional models."
+            "Arguments clone_function, input_tensors and call_function are only supported for Sequential models or "
+            "Functional models."
         )
     return type(model).from_config(model.get_config())
 

@@ -244,8 +244,7 @@ class Model(Trainer, Layer):
                 "You can override this default behavior by defining a `from_config(cls, config)` class method to "
                 "specify how "
                 f"to create an instance of {cls.__name__} from its config.\n\nReceived config={config}\n\nError "
-                "encountered "
-                f"during deserialization: {error}"
+                f"encountered during deserialization: {error}"
             ) from error
 
     # --- state as trees ----------------------------------------------------------------------------------------------
@@ -261,7 +260,7 @@ class Model(Trainer, Layer):
         """
         if value_format not in ("backend_tensor", "numpy_array"):
             raise ValueError(
-                f"Invalid `value_format` argument. Expected one of {{'numpy_array', 'backend_tensor'}}. Received: "
+                "Invalid `value_format` argument. Expected one of {'numpy_array', 'backend_tensor'}. Received: "
                 f"value_format={value_format}"
             )
         read = (lambda v: v.numpy()) if value_format == "numpy_array" else (lambda v: v.value)

@@ -63,8 +63,7 @@ class Sequential(Model):
         if any(x.name == layer.name for x in self._stack):
             raise ValueError(
                 f"All layers added to a Sequential model should have unique names. Name '{layer.name}' is already "
-                "the name "
-                f"of a layer in this model. Update the `name` argument to pass a unique name."
+                "the name of a layer in this model. Update the `name` argument to pass a unique name."
             )
         if isinstance(layer, InputLayer) and self._stack:
             raise ValueError(

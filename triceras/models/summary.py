@@ -97,10 +97,8 @@ def _rows(model: Any, linear: bool, nested: bool, trainable: bool, layer_range: 
     operations = model.operations if hasattr(model, "_set_graph") else model.layers
     for operation in _in_range(operations, layer_range):
         prefix = "   " * level + ("└ " if level else "")
-        row = [
-            f"{prefix}{operation.name} "
-            f"({type(operation).__name__ if isinstance(operation, Layer) else _op_class(operation)})"
-        ]
+        kind = type(operation).__name__ if isinstance(operation, Layer) else _op_class(operation)
+        row = [f"{prefix}{operation.name} ({kind})"]
         row += [output_shape(operation), _count(operation)]
         if not linear:
             row.append("-" if level else _connections(operation, graph))

@@ -1,4 +1,4 @@
-"""Making tensors, and changing their shape, order and parts."""
+"""Changing the shape, order and parts of tensors."""
 
 from __future__ import annotations
 
@@ -29,361 +29,6 @@ from triceras.ops.rules import (
     size_of,
     weak_float,
 )
-
-# --- into and out of tensors ------------------------------------------------------------------------------------------
-
-
-@primitive(elementwise(same))
-def cast(x: Any, dtype: Any) -> Any:
-    """`x` in another dtype.
-
-    Args:
-        x: a tensor.
-        dtype: a standard name or a framework's dtype.
-
-    Example:
-        >>> from triceras import ops
-        >>> ops.dtype(ops.cast([1, 2], "float32"))
-        'float32'
-    """
-
-
-@composite(elementwise(same))
-def saturate_cast(x: Any, dtype: Any) -> Any:
-    """`x` in another dtype; what the dtype can't hold becomes its largest or smallest value."""
-    if dtype == "bool":
-        return cast(x, dtype)
-    source, top = dtypes.largest(x.dtype) if not _is_bool(x) else 1, dtypes.largest(dtype)
-    low = -top if dtypes.is_float(dtype) else -top - 1 if dtype.startswith("int") else 0
-    if source <= top and (low < 0 or dtypes.standardize_dtype(x.dtype).startswith(("uint", "bool"))):
-        return cast(x, dtype)
-    if dtypes.is_float(x.dtype) and not dtypes.is_float(dtype):  # the nearest float that isn't above the integer
-        top = float(np.nextafter(np.float32(top), np.float32(0))) if float(np.float32(top)) > top else top
-    return cast(ops.clip(x, builtins.max(low, -source - 1), builtins.min(top, source)), dtype)
-
-
-def _is_bool(x: Any) -> bool:
-    return dtypes.standardize_dtype(x.dtype) == "bool"
-
-
-def convert_to_tensor(x: Any, dtype: Any = None, sparse: bool | None = None, ragged: bool | None = None) -> Any:
-    """A tensor of what `x` holds.
-
-    Args:
-        x: numbers, nested lists, an array, a Variable or a tensor. A tensor stays on its backend; what has none goes to
-            the current one.
-        dtype: standard name; by default integers are int32, Python floats `floatx`, and arrays keep theirs.
-        sparse, ragged: not supported yet; None or False.
-
-    Example:
-        >>> from triceras import ops
-        >>> ops.shape(ops.convert_to_tensor([[1, 2]]))
-        (1, 2)
-    """
-    if sparse or ragged:
-        raise ValueError(f"ops.convert_to_tensor: sparse and ragged must be None or False; got {sparse=}, {ragged=}.")
-    backend = registry.backend_of(x) or registry.current()
-    dtype = None if dtype is None else backend.canonical_dtype(dtypes.standardize_dtype(dtype))
-    return backend.convert(x, dtype)
-
-
-def convert_to_numpy(x: Any) -> np.ndarray:
-    """A NumPy array with the values of a tensor, Variable, number or list."""
-    backend = registry.backend_of(x)
-    if backend is None:
-        return dtypes.array_of(x)
-    return backend.to_numpy(backend.convert(x))
-
-
-def array(x: Any, dtype: Any = None) -> Any:
-    """The same as `convert_to_tensor`."""
-    return convert_to_tensor(x, dtype=dtype)
-
-
-def is_tensor(x: Any) -> bool:
-    """Whether `x` is a tensor of some backend (symbolic ones too); arrays and Variables only where NumPy is current."""
-    backend = registry.backend_of(x) or registry.current()
-    return isinstance(x, backend.tensor_types)
-
-
-def shape(x: Any) -> tuple[Any, ...]:
-    """The shape: ints; where only the running graph knows a size, a scalar tensor, and None for symbolic tensors."""
-    backend = registry.backend_of(x)
-    if backend is None:
-        return np.shape(x)
-    x = x.value if hasattr(x, "assign") and hasattr(x, "backend") else backend.convert(x)
-    sizes = backend.shape(x)
-    if None in sizes and not hasattr(backend, "dynamic_shape"):
-        return sizes
-    return sizes if None not in sizes else backend.dynamic_shape(x)
-
-
-def dtype(x: Any) -> str:
-    """The standard name of a tensor's dtype."""
-    return dtypes.standardize_dtype(x.dtype) if hasattr(x, "dtype") else str(dtypes.array_of(x).dtype)
-
-
-def ndim(x: Any) -> int:
-    """How many dimensions there are."""
-    return len(x.shape) if hasattr(x, "shape") else np.ndim(x)
-
-
-def size(x: Any) -> Any:
-    """How many elements there are: an int, or a scalar tensor where only the running graph knows."""
-    sizes = shape(x)
-    return None if None in sizes else math.prod(sizes)
-
-
-@composite(elementwise(same))
-def copy(x: Any) -> Any:
-    """A copy of `x`."""
-    return ops.where(True, x, x)
-
-
-# --- constants --------------------------------------------------------------------------------------------------------
-
-
-def _as_shape(bound: dict[str, Any]) -> None:
-    given = bound["shape"]
-    bound["shape"] = tuple(given) if isinstance(given, (tuple, list)) or hasattr(given, "__iter__") else (given,)
-
-
-def static(sizes: Any) -> tuple[int | None, ...]:
-    """A shape for a spec: what isn't a plain int is unknown."""
-    return tuple(int(d) if isinstance(d, (int, np.integer)) else None for d in sizes)
-
-
-_new = creation(lambda shape, **rest: static(shape), _as_shape)
-
-
-@composite(_new)
-def full(shape: Any, fill_value: Any, dtype: Any = None) -> Any:
-    """A tensor filled with one value.
-
-    Args:
-        shape: int or tuple of ints.
-        fill_value: a number, or what broadcasts to the shape.
-        dtype: standard name, default `floatx`.
-    """
-    return broadcast_to(convert_to_tensor(fill_value, dtype), shape)
-
-
-@composite(_new)
-def zeros(shape: Any, dtype: Any = None) -> Any:
-    """A tensor of zeros.
-
-    Args:
-        shape: int or tuple of ints.
-        dtype: standard name, default `floatx`.
-
-    Example:
-        >>> from triceras import ops
-        >>> ops.convert_to_numpy(ops.zeros((2,))).tolist()
-        [0.0, 0.0]
-    """
-    return full(shape, 0, dtype)
-
-
-@composite(_new)
-def ones(shape: Any, dtype: Any = None) -> Any:
-    """A tensor of ones; arguments as for `zeros`."""
-    return full(shape, 1, dtype)
-
-
-@composite(_new)
-def empty(shape: Any, dtype: Any = None) -> Any:
-    """A tensor for which no values are promised; arguments as for `zeros`."""
-    return zeros(shape, dtype)
-
-
-@composite(elementwise(same))
-def zeros_like(x: Any, dtype: Any = None) -> Any:
-    """Zeros in the shape of `x`, and in its dtype unless another is given."""
-    return full(shape(x), 0, dtype)
-
-
-@composite(elementwise(same))
-def ones_like(x: Any, dtype: Any = None) -> Any:
-    """Ones in the shape of `x`, and in its dtype unless another is given."""
-    return full(shape(x), 1, dtype)
-
-
-@composite(elementwise(same))
-def empty_like(x: Any, dtype: Any = None) -> Any:
-    """A tensor in the shape of `x` for which no values are promised."""
-    return zeros(shape(x), dtype)
-
-
-@composite(elementwise(same))
-def full_like(x: Any, fill_value: Any, dtype: Any = None) -> Any:
-    """One value in the shape of `x`, in its dtype unless another is given."""
-    return full(shape(x), fill_value, dtype)
-
-
-def _arange(bound: dict[str, Any]) -> None:
-    if bound["stop"] is None:
-        bound["start"], bound["stop"] = 0, bound["start"]
-    if bound["step"] is None:
-        bound["step"] = 1
-    if bound["dtype"] is None:
-        given = (bound[name] for name in ("start", "stop", "step"))
-        kinds = [x.dtype if hasattr(x, "dtype") else type(x) for x in given if x is not None]
-        bound["dtype"] = dtypes.result_type(*("int32" if k is bool else k for k in kinds))
-
-
-def _arange_shape(start: Any, stop: Any, step: Any, dtype: Any) -> Any:
-    known = builtins.all(isinstance(x, (int, float, np.number)) for x in (start, stop, step))
-    return (builtins.max(0, math.ceil((stop - start) / step)) if known else None,)
-
-
-@primitive(creation(_arange_shape, _arange))
-def arange(start: Any, stop: Any = None, step: Any = None, dtype: Any = None) -> Any:
-    """Evenly spaced numbers from `start` up to and without `stop`.
-
-    Args:
-        start: the first number; with `stop` None it is the end, and numbers start at 0.
-        stop: the end.
-        step: the distance, default 1.
-        dtype: standard name; by default int32 for integers and `floatx` for floats.
-
-    Example:
-        >>> from triceras import ops
-        >>> ops.convert_to_numpy(ops.arange(3)).tolist()
-        [0, 1, 2]
-    """
-
-
-def _linspace_shape(start: Any, stop: Any, num: int, endpoint: bool, retstep: bool, dtype: Any, axis: int) -> Any:
-    sizes = list(broadcast_shapes(start.shape, stop.shape))
-    sizes.insert(axis % (len(sizes) + 1), num)
-    return [tuple(sizes), broadcast_shapes(start.shape, stop.shape)] if retstep else tuple(sizes)
-
-
-@composite(Rule(_linspace_shape, weak_float, ("start", "stop")))
-def linspace(
-    start: Any, stop: Any, num: int = 50, endpoint: bool = True, retstep: bool = False, dtype: Any = None, axis: int = 0
-) -> Any:
-    """Evenly spaced numbers over an interval.
-
-    Args:
-        start, stop: the ends; tensors give one row of numbers for each element.
-        num: how many.
-        endpoint: whether `stop` is the last one.
-        retstep: whether to return the distance too.
-        dtype: standard name, default `floatx`.
-        axis: where the new axis goes.
-    """
-    step = ops.divide(ops.subtract(stop, start), float(num - 1 if endpoint else num) or math.nan)
-    count = reshape(arange(num, dtype=start.dtype), (num,) + (1,) * len(step.shape))
-    values = ops.add(start, ops.multiply(count, step) if num > 1 else ops.multiply(count, 0.0))
-    if endpoint and num > 1:  # the last one exactly
-        last = ops.equal(count, num - 1)
-        values = ops.where(last, stop, values)
-    values = cast(moveaxis(values, 0, axis), dtype)
-    return (values, step) if retstep else values
-
-
-@composite(creation(lambda N, M, k, dtype: (N, N if M is None else M)))
-def eye(N: int, M: int | None = None, k: int = 0, dtype: Any = None) -> Any:  # noqa: N803 - Keras's names
-    """A matrix with ones on the `k`-th diagonal and zeros elsewhere.
-
-    Args:
-        N: how many rows.
-        M: how many columns, default `N`.
-        k: 0 is the main diagonal, positive ones lie above.
-        dtype: standard name, default `floatx`.
-    """
-    rows, columns = expand_dims(arange(N), -1), arange(N if M is None else M)
-    return cast(ops.equal(ops.add(rows, k), columns), dtype)
-
-
-@composite(creation(lambda n, dtype: (n, n)))
-def identity(n: int, dtype: Any = None) -> Any:
-    """The unit matrix of size `n`."""
-    return eye(n, dtype=dtype)
-
-
-@composite(creation(lambda N, M, k, dtype: (N, N if M is None else M)))
-def tri(N: int, M: int | None = None, k: int = 0, dtype: Any = None) -> Any:  # noqa: N803 - Keras's names
-    """A matrix with ones on and below the `k`-th diagonal; arguments as for `eye`."""
-    rows, columns = expand_dims(arange(N), -1), arange(N if M is None else M)
-    return cast(ops.less_equal(columns, ops.add(rows, k)), dtype)
-
-
-def _triangle(x: Any, k: int) -> Any:
-    """Where an element is on or below the `k`-th diagonal of the last two axes."""
-    rows, columns = shape(x)[-2:]
-    return ops.less_equal(arange(columns), ops.add(expand_dims(arange(rows), -1), k))
-
-
-@composite(elementwise(same))
-def tril(x: Any, k: int = 0) -> Any:
-    """The lower triangle of the last two axes: zeros above the `k`-th diagonal."""
-    return ops.where(_triangle(x, k), x, zeros_like(x))
-
-
-@composite(elementwise(same))
-def triu(x: Any, k: int = 0) -> Any:
-    """The upper triangle of the last two axes: zeros below the `k`-th diagonal."""
-    return ops.where(_triangle(x, k - 1), zeros_like(x), x)
-
-
-def _diag_shape(x: Any, k: int) -> Any:
-    if len(x.shape) == 1:
-        n = None if x.shape[0] is None else x.shape[0] + abs(k)
-        return (n, n)
-    return _diagonal_shape(x, k, 0, 1)
-
-
-@composite(Rule(_diag_shape, same))
-def diag(x: Any, k: int = 0) -> Any:
-    """A matrix with a vector on its `k`-th diagonal; or the `k`-th diagonal of a matrix."""
-    if len(x.shape) == 2:
-        return diagonal(x, k)
-    padded = pad(x, ((builtins.max(k, 0), builtins.max(-k, 0)),)) if k else x
-    n = shape(padded)[0]
-    rows, columns = expand_dims(arange(n), -1), expand_dims(arange(n), 0)
-    return ops.where(ops.equal(ops.add(rows, k), columns), padded, zeros_like(padded))
-
-
-@composite
-def diagflat(x: Any, k: int = 0) -> Any:
-    """A matrix with the flattened `x` on its `k`-th diagonal."""
-    return diag(ravel(x), k)
-
-
-def _diagonal_shape(x: Any, offset: int, axis1: int, axis2: int) -> Any:
-    ndim = len(x.shape)
-    axes = normalize_axis(axis1, ndim, "axis1"), normalize_axis(axis2, ndim, "axis2")
-    rows, columns = (x.shape[a] for a in axes)
-    rest = [d for i, d in enumerate(x.shape) if i not in axes]
-    if rows is None or columns is None:
-        return (*rest, None)
-    return (*rest, builtins.max(0, builtins.min(rows + builtins.min(offset, 0), columns - builtins.max(offset, 0))))
-
-
-@composite(Rule(_diagonal_shape, same))
-def diagonal(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
-    """The diagonal of two axes, as the last axis of the result.
-
-    Args:
-        x: a tensor of at least two dimensions.
-        offset: 0 is the main diagonal, positive ones lie above.
-        axis1, axis2: rows and columns.
-    """
-    x = moveaxis(x, (axis1, axis2), (-2, -1))
-    rows, columns = shape(x)[-2:]
-    top, left = builtins.max(-offset, 0), builtins.max(offset, 0)
-    count = builtins.max(0, builtins.min(rows - top, columns - left))
-    places = ops.add(ops.multiply(arange(count), columns + 1), top * columns + left)
-    return take(reshape(x, (*shape(x)[:-2], rows * columns)), places, axis=-1)
-
-
-@composite(Rule(lambda x, offset, axis1, axis2: _diagonal_shape(x, offset, axis1, axis2)[:-1], numeric))
-def trace(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
-    """The sum of a diagonal; arguments as for `diagonal`."""
-    return ops.sum(diagonal(x, offset, axis1, axis2), axis=-1)
-
 
 # --- shape ------------------------------------------------------------------------------------------------------------
 
@@ -540,7 +185,7 @@ def _broadcast_to(x: Any, shape: tuple) -> Any:
     return wanted
 
 
-@primitive(Rule(_broadcast_to, same, ("x",), _as_shape))
+@primitive(Rule(_broadcast_to, same, ("x",), as_shape))
 def broadcast_to(x: Any, shape: Any) -> Any:
     """`x` repeated along axes of size 1 and new leading axes, up to a shape."""
 
@@ -612,14 +257,14 @@ def stack(x: Any, axis: int = 0) -> Any:
 @composite
 def hstack(xs: Any) -> Any:
     """Tensors one after the other along the second axis (the first, if there is just one)."""
-    xs = [reshape(x, (1,)) if ndim(x) == 0 else x for x in xs]
-    return concatenate(xs, axis=0 if ndim(xs[0]) == 1 else 1)
+    xs = [reshape(x, (1,)) if ops.ndim(x) == 0 else x for x in xs]
+    return concatenate(xs, axis=0 if ops.ndim(xs[0]) == 1 else 1)
 
 
 @composite
 def vstack(xs: Any) -> Any:
     """Tensors one below the other; those of fewer than two dimensions count as rows."""
-    return concatenate([reshape(x, (1, -1)) if ndim(x) < 2 else x for x in xs], axis=0)
+    return concatenate([reshape(x, (1, -1)) if ops.ndim(x) < 2 else x for x in xs], axis=0)
 
 
 @composite
@@ -661,7 +306,7 @@ def split(x: Any, indices_or_sections: Any, axis: int = 0) -> Any:
     Returns:
         A list of tensors.
     """
-    total, given = shape(x)[axis], indices_or_sections
+    total, given = ops.shape(x)[axis], indices_or_sections
     cuts = [total // given * i for i in range(given)] if isinstance(given, int) else [0, *given]
     before = (builtins.slice(None),) * axis
     return [
@@ -716,14 +361,14 @@ def repeat(x: Any, repeats: Any, axis: int | None = None) -> Any:
     """
     if axis is None:
         x, axis = ravel(x), 0
-    counts = [int(r) for r in convert_to_numpy(repeats).ravel()]
+    counts = [int(r) for r in ops.convert_to_numpy(repeats).ravel()]
     if len(counts) > 1:
         return take(x, np.repeat(np.arange(len(counts)), counts).astype("int32"), axis=axis)
     wide = expand_dims(x, axis + 1)
-    sizes = list(shape(wide))
+    sizes = list(ops.shape(wide))
     sizes[axis + 1] = counts[0]
-    total = shape(x)[axis] * counts[0]
-    return reshape(broadcast_to(wide, sizes), (*shape(x)[:axis], total, *shape(x)[axis + 1 :]))
+    total = ops.shape(x)[axis] * counts[0]
+    return reshape(broadcast_to(wide, sizes), (*ops.shape(x)[:axis], total, *ops.shape(x)[axis + 1 :]))
 
 
 def _tile_repeats(bound: dict[str, Any]) -> None:
@@ -747,7 +392,7 @@ def tile(x: Any, repeats: Any) -> Any:
         repeats: int or tuple: how often along each of the last axes.
     """
     rank = builtins.max(len(x.shape), len(repeats))
-    sizes = (1,) * (rank - len(x.shape)) + tuple(shape(x))
+    sizes = (1,) * (rank - len(x.shape)) + tuple(ops.shape(x))
     times = (1,) * (rank - len(repeats)) + tuple(repeats)
     pairs = list(zip(times, sizes, strict=True))
     ones_between = reshape(x, [d for _, size in pairs for d in (1, size)])
@@ -772,11 +417,11 @@ def roll(x: Any, shift: Any, axis: Any = None) -> Any:
         axis: int or tuple of as many; None flattens for the while.
     """
     if axis is None:
-        return reshape(roll(ravel(x), shift, 0), shape(x))
+        return reshape(roll(ravel(x), shift, 0), ops.shape(x))
     axes = normalize_axes(axis, len(x.shape))
     shifts = tuple(shift) if isinstance(shift, (tuple, list)) else (shift,) * len(axes)
     for a, n in zip(axes, shifts, strict=True):
-        size = shape(x)[a]
+        size = ops.shape(x)[a]
         before = (builtins.slice(None),) * a
         cut = size - n % size if not isinstance(size, int) or size else 0
         parts = (builtins.slice(cut, None), builtins.slice(None, cut))
@@ -976,7 +621,7 @@ def scatter_update(inputs: Any, indices: Any, updates: Any, reduction: str | Non
         lambda indices, values, shape: static(shape),
         lambda i, v: (("int32" if i != "int64" else i, v), v),
         ("indices", "values"),
-        _as_shape,
+        as_shape,
     )
 )
 def scatter(indices: Any, values: Any, shape: Any) -> Any:
@@ -987,7 +632,7 @@ def scatter(indices: Any, values: Any, shape: Any) -> Any:
         values: of shape `indices.shape[:-1] + shape[k:]`; those of repeated places add up.
         shape: the result's.
     """
-    return scatter_update(zeros(shape, dtype(values)), indices, values, reduction="add")
+    return scatter_update(ops.zeros(shape, ops.dtype(values)), indices, values, reduction="add")
 
 
 # --- search -----------------------------------------------------------------------------------------------------------
@@ -1023,7 +668,7 @@ def searchsorted(sorted_sequence: Any, values: Any, side: str = "left") -> Any:
         side: "left" goes before equal elements, "right" after them.
     """
     before = ops.less if side == "left" else ops.less_equal
-    return ops.sum(cast(before(sorted_sequence, expand_dims(values, -1)), "int32"), axis=-1)
+    return ops.sum(ops.cast(before(sorted_sequence, expand_dims(values, -1)), "int32"), axis=-1)
 
 
 @composite
@@ -1045,5 +690,5 @@ def meshgrid(*x: Any, indexing: str = "xy") -> Any:
     placed = [
         reshape(v, [-1 if i == place else 1 for i in range(len(x))]) for v, place in zip(vectors, order, strict=True)
     ]
-    sizes = [shape(vectors[order[i]])[0] for i in range(len(x))]
+    sizes = [ops.shape(vectors[order[i]])[0] for i in range(len(x))]
     return [broadcast_to(v, sizes) for v in placed]

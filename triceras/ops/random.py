@@ -10,17 +10,16 @@ import math
 from typing import Any
 
 from triceras import ops
-from triceras.ops.array import _as_shape, static
 from triceras.ops.op import composite, primitive
-from triceras.ops.rules import Rule
+from triceras.ops.rules import Rule, as_shape, static
 
 
 def _no_vote(key: Any) -> tuple[tuple, Any]:
     return (key,), None
 
 
-_drawn = Rule(lambda key, shape, **rest: static(shape), _no_vote, ("key",), _as_shape)
-_bits = Rule(lambda key, shape: static(shape), lambda key: ((key,), "uint32"), ("key",), _as_shape)
+_drawn = Rule(lambda key, shape, **rest: static(shape), _no_vote, ("key",), as_shape)
+_bits = Rule(lambda key, shape: static(shape), lambda key: ((key,), "uint32"), ("key",), as_shape)
 
 
 @primitive(_bits)

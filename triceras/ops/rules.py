@@ -12,6 +12,8 @@ import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from triceras.core import config
 from triceras.core.dtypes import is_inexact, result_type, standardize_dtype
 from triceras.core.spec import Spec
@@ -274,6 +276,17 @@ def one_axis(bound: dict[str, Any]) -> None:
     """`axis` as a non-negative int, or None as it is."""
     if bound["axis"] is not None:
         bound["axis"] = normalize_axis(bound["axis"], len(bound["x"].shape))
+
+
+def as_shape(bound: dict[str, Any]) -> None:
+    """`shape` as a tuple; a single size stands for one dimension."""
+    given = bound["shape"]
+    bound["shape"] = tuple(given) if hasattr(given, "__iter__") and getattr(given, "shape", True) != () else (given,)
+
+
+def static(sizes: Any) -> tuple[int | None, ...]:
+    """A shape for a spec: what isn't a plain int is unknown."""
+    return tuple(d if type(d) is int else int(d) if isinstance(d, (int, np.integer)) else None for d in sizes)
 
 
 def one_of(name: str, value: Any, accepted: Any) -> None:

@@ -273,11 +273,7 @@ def _write_weights(group: Any, model: Any) -> None:
     _write_names(group, "layer_names", [layer.name for layer in model.layers])
     for layer in (*model.layers, _TopLevel(model)):
         variables = layer.trainable_weights + layer.non_trainable_weights
-        _write_variables(group.create_group(layer.name), [(_weight_path(v), v.numpy()) for v in variables])
-
-
-def _weight_path(variable: Any) -> str:
-    return variable.path
+        _write_variables(group.create_group(layer.name), [(v.path, v.numpy()) for v in variables])
 
 
 def _write_variables(group: Any, values: list[tuple[str, Any]]) -> None:

@@ -79,14 +79,17 @@ class RNN(Layer):
             batch = sequences_shape[0]
             if batch is None:
                 raise ValueError(
-                    f"When using `stateful=True` in a RNN, the batch size must be static. Found dynamic batch size: "
+                    "When using `stateful=True` in a RNN, the batch size must be static. Found dynamic batch size: "
                     f"sequence.shape={sequences_shape}"
                 )
             self.states = [
-                self.add_weight((batch, *tree.flatten(size)), "zeros", trainable=False, name=f"state_{i}")
-                for i, size in enumerate(self.state_sizes)
+                self.add_weight((batch, *tree.flatten(size)), "zeros", trainable=False, name="rnn_state")
+                for size in self.state_sizes
             ]
         self.built = True
+
+    def _passing_state(self) -> list[Variable]:
+        return self.states or []
 
     def get_initial_state(self, batch_size: Any) -> list[Any]:
         """The states before the first step."""
