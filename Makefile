@@ -30,7 +30,7 @@ bench: $(STAMP)
 	$(BIN)/python benchmarks/import_time.py
 
 # constraints.txt pins what is tested; without its torch pin pip brings gigabytes of CUDA packages.
-$(STAMP): pyproject.toml constraints.txt
+$(STAMP):
 	rm -rf $(VENV)
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[all,demo,test,dev]'

@@ -164,5 +164,5 @@ def test_function_and_operation():
     np.testing.assert_array_equal(f(np.ones(2, "float32")), [3, 3])
     assert f.compute_output_shape((2,)) == (2,)
     assert Double(name="mine").get_config() == {"name": "mine"}
-    with pytest.raises(ValueError, match="`name` must be a string and cannot contain character `/`. Received: name=a/b"):
+    with pytest.raises(ValueError, match="`name` must be a string and cannot contain character `/`. Received: name=a/b .of type"):
         Double(name="a/b")

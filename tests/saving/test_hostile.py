@@ -505,6 +505,56 @@ def test_a_member_is_missing(path):
     assert "model.weights.h5" in str(refuse(CorruptFile, path))
 
 
+JUNK = [
+    None,
+    True,
+    -1,
+    10**12,
+    float("nan"),
+    "",
+    "relu",
+    "../x",
+    [],
+    {},
+    [None, 4],
+    h.function("tile"),
+    h.tensor("x"),
+    h.bytecode(),
+]
+
+
+def places(value):
+    """Every (container, key) in a config."""
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, child in list(items):
+        yield value, key
+        yield from places(child)
+
+
+@pytest.mark.slow
+def test_random_changes_of_a_config_give_a_model_file_error(path):
+    """Or a model, and never another error."""
+    random = np.random.default_rng(0)
+    x = triceras.Input((4,), name="x")
+    y = triceras.ops.concatenate([triceras.layers.Dense(3, name="dense")(x), x[:, 1:] * 2.0], axis=-1)
+    model = triceras.Model(x, triceras.Sequential([triceras.layers.BatchNormalization(), triceras.layers.Dense(2)])(y))
+    model.compile("adam", "mse", metrics=[triceras.metrics.AUC(name="auc")])
+    model.save(path)
+    with zipfile.ZipFile(path) as archive:
+        config, stored = archive.read("config.json"), archive.read("model.weights.h5")
+    for _ in range(150):
+        changed = json.loads(config)
+        found = list(places(changed))
+        container, key = found[random.integers(len(found))]
+        container[key] = JUNK[random.integers(len(JUNK))]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            try:
+                saving.load_model(h.keras_file(path, changed, stored))
+            except ModelFileError as error:
+                assert str(error)
+
+
 @pytest.mark.slow
 def test_random_damage_is_always_a_model_file_error(path):
     """Flipped bytes give a `ModelFileError` or a model, never another error."""

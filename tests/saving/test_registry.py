@@ -18,7 +18,7 @@ def clean():
     saving.get_custom_objects().update(before)
 
 
-def test_register(clean):
+def test_register(clean, backend):
     @saving.register_keras_serializable("pkg")
     class Mine(triceras.layers.Layer):
         pass

@@ -144,14 +144,13 @@ def many_sources(keras, folder):
 
 
 def execution_options(keras, folder):
-    """Uneven last batches, several steps per call, eager and uncompiled: the numbers don't change."""
+    """Uneven last batches, eager and uncompiled steps: the numbers don't change."""
     x, y = blobs(n=23)
     found = {}
     for name, options in {
         "default": {},
         "eager": {"run_eagerly": True},
         "uncompiled": {"jit_compile": False},
-        "many": {"steps_per_execution": 2},
     }.items():
         model = classifier(keras, keras.optimizers.RMSprop(1e-2), ["accuracy"], **options)
         history = model.fit(x, y, epochs=2, batch_size=5, shuffle=False, verbose=0, validation_data=(x[:7], y[:7]))

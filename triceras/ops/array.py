@@ -9,25 +9,23 @@ from typing import Any
 import numpy as np
 
 from triceras import ops
-from triceras.core import dtypes, registry
 from triceras.ops.op import composite, primitive
 from triceras.ops.rules import (
     Rule,
     all_axes,
+    as_shape,
     broadcast_shapes,
-    creation,
     elementwise,
     first_then_int,
     index,
     normalize_axes,
     normalize_axis,
-    numeric,
     one_axis,
     one_of,
     promote,
     same,
     size_of,
-    weak_float,
+    static,
 )
 
 # --- shape ------------------------------------------------------------------------------------------------------------

@@ -13,20 +13,14 @@ from triceras.core import dtypes, registry
 from triceras.ops.op import composite, primitive
 from triceras.ops.rules import (
     Rule,
-    all_axes,
+    as_shape,
     broadcast_shapes,
     creation,
     elementwise,
-    first_then_int,
-    index,
-    normalize_axes,
     normalize_axis,
     numeric,
-    one_axis,
-    one_of,
-    promote,
     same,
-    size_of,
+    static,
     weak_float,
 )
 

@@ -20,6 +20,7 @@ from typing import Any, BinaryIO
 from triceras.saving import limits
 from triceras.saving.errors import CorruptFile, MissingFile, ModelFileError, NotAModelFile, ResourceLimit, UnsafeContent
 
+KERAS_VERSION = "3.15.1"  # whose formats these are
 METADATA, CONFIG, WEIGHTS = "metadata.json", "config.json", "model.weights.h5"
 CHUNK = 1 << 20
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from triceras.saving import h5, limits, op_nodes, registry, serialization, text
+from triceras.saving import archive, h5, limits, op_nodes, registry, serialization, text
 from triceras.saving.errors import (
     ConfigInvalid,
     ModelFileError,
@@ -249,8 +249,7 @@ def save_model(model: Any, path: Path, include_optimizer: bool = True) -> None:
             "does not work for subclassed models. Save it in the `.keras` format instead."
         )
     with h5.writing(path) as file:
-        file.attrs["keras_version"] = "3.15.1"
-        file.attrs["backend"] = model.backend.name
+        file.attrs["keras_version"] = archive.KERAS_VERSION
         file.attrs["model_config"] = text.dump(_old(serialization.serialize_keras_object(model)))
         _write_weights(file.create_group("model_weights"), model)
         if include_optimizer and getattr(model, "optimizer", None) is not None:
@@ -269,7 +268,7 @@ def _old(entry: dict[str, Any]) -> dict[str, Any]:
 
 
 def _write_weights(group: Any, model: Any) -> None:
-    group.attrs["keras_version"], group.attrs["backend"] = "3.15.1", model.backend.name
+    group.attrs["keras_version"] = archive.KERAS_VERSION
     _write_names(group, "layer_names", [layer.name for layer in model.layers])
     for layer in (*model.layers, _TopLevel(model)):
         variables = layer.trainable_weights + layer.non_trainable_weights

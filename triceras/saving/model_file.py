@@ -12,7 +12,6 @@ from typing import Any
 from triceras.saving import archive, h5, legacy, limits, serialization, shards, text, weights
 from triceras.saving.errors import ConfigInvalid, ModelFileError, NotAModelFile, WeightsMismatch
 
-KERAS_VERSION = "3.15.1"  # of the format
 H5_ENDINGS = (".h5", ".hdf5")
 WEIGHTS_ENDING = ".weights.h5"
 
@@ -90,7 +89,7 @@ def _parts(model: Any) -> dict[str, bytes]:
     with serialization.object_sharing():
         config = serialization.serialize_keras_object(model)
     now = datetime.datetime.now().strftime("%Y-%m-%d@%H:%M:%S")
-    metadata = {"keras_version": KERAS_VERSION, "date_saved": now, "triceras_version": __version__}
+    metadata = {"keras_version": archive.KERAS_VERSION, "date_saved": now, "triceras_version": __version__}
     return {archive.METADATA: text.dump(metadata), archive.CONFIG: text.dump(config)}
 
 

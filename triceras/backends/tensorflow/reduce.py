@@ -14,6 +14,8 @@ def _over(native: Callable) -> Callable:
     """A reduction over a tuple of axes; over none of them it leaves the tensor as it is."""
 
     def reduce(x: tf.Tensor, axis: Axes, keepdims: bool = False) -> tf.Tensor:
+        if len(axis) == 1:  # TensorFlow keeps the tensors of single numbers, and makes those of lists anew
+            return native(x, axis[0], keepdims)
         return native(x, list(axis), keepdims) if axis else tf.convert_to_tensor(x)
 
     return reduce

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import torch
 
 from triceras.backends.torch.tensor import is_traced, to_torch
-from triceras.backends.torch.transforms import in_checkpoint
 from triceras.core import config
 from triceras.ops.op import OPS
 
@@ -36,31 +36,38 @@ def random_bits(key: torch.Tensor, shape: tuple) -> torch.Tensor:
 
 
 def random_uniform(key: torch.Tensor, shape: tuple, dtype: str | None = None) -> torch.Tensor:
-    return _drawn("random_uniform", torch.rand, key, shape, dtype)
+    return _drawn("random_uniform", key, shape, dtype)
 
 
 def random_normal(key: torch.Tensor, shape: tuple, dtype: str | None = None) -> torch.Tensor:
-    return _drawn("random_normal", torch.randn, key, shape, dtype)
+    return _drawn("random_normal", key, shape, dtype)
 
 
-def _drawn(name: str, draw: Any, key: torch.Tensor, shape: tuple, dtype: str | None) -> torch.Tensor:
-    """Numbers from torch's own generator, seeded with the key.
-
-    In a graph it is the process's generator, as nobody can read the key there; where numbers must come out the same
-    when they are drawn again, they are portable ones.
-    """
-    traced = is_traced(key)
-    if config.rng() != "native" or (traced and in_checkpoint()):
+def _drawn(name: str, key: torch.Tensor, shape: tuple, dtype: str | None) -> torch.Tensor:
+    """Numbers from torch's own generator, seeded with the key; portable ones if the user wants these."""
+    if config.rng() != "native":
         return OPS[name].body(key, shape, dtype)
-    if traced:
-        return draw(shape, dtype=to_torch(dtype), device=key.device)
+    if torch._C._functorch.is_functorch_wrapped_tensor(key):  # under `vmap` nobody can read the key
+        return _DRAW[name](shape, dtype=to_torch(dtype), device=key.device)
+    if is_traced(key):
+        return getattr(torch.ops.triceras, name)(key, shape, to_torch(dtype))
+    return _with_key(_DRAW[name], key, shape, to_torch(dtype))
+
+
+def _with_key(draw: Any, key: torch.Tensor, shape: tuple, dtype: torch.dtype) -> torch.Tensor:
     first, second = key.tolist()
-    generator = torch.Generator(key.device).manual_seed(_mixed(first << 32 | second))
-    return draw(shape, generator=generator, dtype=to_torch(dtype), device=key.device)
+    generator = torch.Generator(key.device).manual_seed((first % 2**31 << 32) + second)
+    return draw(shape, generator=generator, dtype=dtype, device=key.device)
 
 
-def _mixed(seed: int) -> int:
-    """64 bits, each in all others (the finalizer of SplitMix64): torch's generator on the CPU takes the low 32 only."""
-    seed = (seed ^ seed >> 30) * 0xBF58476D1CE4E5B9 % 2**64
-    seed = (seed ^ seed >> 27) * 0x94D049BB133111EB % 2**64
-    return (seed ^ seed >> 31) % 2**63
+# Operators of our own, so that a captured graph draws what an eager call draws: a graph can't read the key.
+_DRAW = {"random_uniform": torch.rand, "random_normal": torch.randn}
+_library = torch.library.Library("triceras", "FRAGMENT")
+for _name, _function in _DRAW.items():
+    _library.define(f"{_name}(Tensor key, SymInt[] shape, ScalarType dtype) -> Tensor")
+    _library.impl(_name, partial(_with_key, _function), "CompositeExplicitAutograd")
+    torch.library.register_fake(
+        f"triceras::{_name}",
+        lambda key, shape, dtype: torch.empty(shape, dtype=dtype, device=key.device),
+        lib=_library,
+    )

@@ -12,6 +12,7 @@ import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils.checkpoint import checkpoint as torch_checkpoint
 
+from triceras.backends.torch import compiler
 from triceras.backends.torch.tensor import default_device, to_torch
 from triceras.backends.torch.variable import apart
 from triceras.core import tree
@@ -44,13 +45,15 @@ def in_checkpoint() -> bool:
 class Transforms:
     """Plain Python functions over tensors and Variables."""
 
-    def jit(self, fn: Callable, variables: Any = None, donate: bool = True, **options: Any) -> Callable:
+    def jit(
+        self, fn: Callable, variables: Any = None, donate: bool = True, jit_compile: Any = None, **options: Any
+    ) -> Callable:
         @functools.wraps(fn, updated=())
-        def run(*args: Any, **kwargs: Any) -> Any:
+        def eager(*args: Any, **kwargs: Any) -> Any:
             args, kwargs = self._tensors((args, kwargs))
             return tree.map_structure(apart, fn(*args, **kwargs))
 
-        return run
+        return compiler.jit(self, eager, fn, jit_compile)
 
     def _tensors(self, arguments: Any) -> Any:
         """A tree with tensors in place of NumPy arrays, so that native operators take them, as on other backends."""

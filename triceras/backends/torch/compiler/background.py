@@ -1,0 +1,176 @@
+"""Inductor in a process of its own: it gets a graph as text, leaves a file in the cache, and is killed with us.
+
+One compiler runs at a time. A thread waits for it and loads what it made.
+"""
+
+from __future__ import annotations
+
+import atexit
+import hashlib
+import json
+import os
+import pathlib
+import platform
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+
+from triceras.backends.torch.compiler.capture import Captured
+
+FORMAT = "1"  # of the files in the cache
+KEPT = 200  # files in the cache
+_one_at_a_time = threading.Lock()
+_running: dict[int, tuple[int, subprocess.Popen]] = {}
+
+
+class Build:
+    """A compilation under way.
+
+    Args:
+        job: what to compile: the graph's `code`, and shape, stride, dtype and device of its `inputs`.
+    """
+
+    def __init__(self, job: dict[str, Any]):
+        self.job = job
+        self.run: Callable | None = None  # what came out
+        self.problem: str | None = None  # or why nothing did
+        self.stopped = False
+        self.process: subprocess.Popen | None = None
+        self.thread = threading.Thread(target=self._work, daemon=True, name="triceras compiler")
+        self.thread.start()
+
+    def is_done(self, wait: bool = False) -> bool:
+        """Whether there is a result, or a reason why there is none."""
+        if wait:
+            self.thread.join()
+        return self.run is not None or self.problem is not None
+
+    def stop(self) -> None:
+        """Give it up."""
+        self.stopped = True
+        kill(self.process)
+
+    def _work(self) -> None:
+        try:
+            with _one_at_a_time:
+                if not self.stopped:
+                    self.run = self._load(self._file())
+        except Exception as error:
+            self.problem = f"{type(error).__name__}: {error}"
+
+    def _file(self) -> pathlib.Path:
+        """The compiled graph's file, made if there is none yet."""
+        text = json.dumps(self.job, sort_keys=True)
+        path = cache_folder() / f"{hashlib.sha256(text.encode()).hexdigest()}.bin"
+        if path.exists():
+            os.utime(path)
+        else:
+            with tempfile.TemporaryDirectory(prefix="triceras-") as folder:
+                pathlib.Path(folder, "job.json").write_text(text, encoding="utf-8")
+                self._run_child(pathlib.Path(folder))
+                prune(path.parent)
+                part = path.with_suffix(f".{os.getpid()}.part")
+                shutil.copyfile(pathlib.Path(folder, "compiled"), part)
+                os.replace(part, path)
+        return path
+
+    def _run_child(self, folder: pathlib.Path) -> None:
+        package = str(pathlib.Path(__file__).parents[4])
+        paths = os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH")]))
+        threads = {name: str(torch.get_num_threads()) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS")}
+        env = {**os.environ, **threads, "PYTHONPATH": paths, "TORCHINDUCTOR_COMPILE_THREADS": "1"}
+        command = [sys.executable, "-m", "triceras.backends.torch.compiler.child", str(folder), str(os.getpid())]
+        quiet = subprocess.DEVNULL
+        with open(folder / "log", "wb") as log:
+            self.process = subprocess.Popen(
+                command, env=env, stdin=quiet, stdout=log, stderr=log, start_new_session=True
+            )
+        _running[self.process.pid] = (os.getpid(), self.process)
+        if self.stopped:
+            kill(self.process)
+        status = self.process.wait()
+        _running.pop(self.process.pid, None)
+        if status:
+            last = (folder / "log").read_text(errors="replace").strip().splitlines()[-1:]
+            raise RuntimeError(f"the compiler ended with status {status}: {' '.join(last)}")
+
+    def _load(self, path: pathlib.Path) -> Callable:
+        os.environ.setdefault("TORCH_WARM_POOL", "0")  # nothing is compiled in this process: it needs no helpers
+        from torch._inductor import CompiledArtifact
+
+        try:
+            return CompiledArtifact.load(path=str(path), format="binary")
+        except Exception:
+            path.unlink(missing_ok=True)
+            raise
+
+
+def start(captured: Captured, values: Sequence[torch.Tensor]) -> Build:
+    """Begin to compile a graph.
+
+    Args:
+        captured: the graph.
+        values: the first tensors that it is going to take; the rest is contiguous.
+    """
+    holders = [node for node in captured.module.graph.nodes if node.op == "placeholder"]
+    metas = [node.meta["val"] for node in holders[len(values) :]]
+    inputs = [_described(x) for x in (*values, *metas)]
+    return Build({"code": captured.module.code, "inputs": inputs, "machine": _machine(values)})
+
+
+def _described(x: torch.Tensor) -> list[Any]:
+    return [list(x.shape), list(x.stride()), str(x.dtype).removeprefix("torch."), str(x.device)]
+
+
+def _machine(values: Sequence[torch.Tensor]) -> list[str]:
+    """What a compiled graph depends on beside the graph."""
+    devices = {x.device for x in values if x.device.type == "cuda"}
+    names = sorted(torch.cuda.get_device_name(d) for d in devices)
+    processor = [platform.machine(), torch.backends.cpu.get_cpu_capability(), str(torch.get_num_threads())]
+    return [FORMAT, platform.python_version(), torch.__version__, *processor, *names]
+
+
+def cache_folder() -> pathlib.Path:
+    """The user's own folder of compiled graphs, nobody else's: loading a file from it runs what is in the file.
+
+    Raises:
+        PermissionError: it belongs to somebody else, or others may write to it.
+    """
+    base = os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache"
+    folder = pathlib.Path(base) / "triceras" / "torch"
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    status = folder.stat()
+    if hasattr(os, "getuid") and (status.st_uid != os.getuid() or status.st_mode & 0o022):
+        raise PermissionError(f"{folder} can be written by others: its files aren't loaded")
+    return folder
+
+
+def prune(folder: pathlib.Path) -> None:
+    """Delete the files that weren't used for the longest time."""
+    files = sorted(folder.glob("*.bin"), key=lambda path: path.stat().st_mtime)
+    for path in files[: max(0, len(files) + 1 - KEPT)]:
+        path.unlink(missing_ok=True)
+
+
+def kill(process: subprocess.Popen | None) -> None:
+    """End a compiler and what it started."""
+    if process is None or process.poll() is not None:
+        return
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except (AttributeError, ProcessLookupError, PermissionError):
+        process.kill()
+
+
+@atexit.register
+def _kill_all() -> None:
+    for owner, process in list(_running.values()):
+        if owner == os.getpid():  # a forked child doesn't end its parent's
+            kill(process)
