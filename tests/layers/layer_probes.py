@@ -275,7 +275,7 @@ def probe_activity_regularizers():
 
 
 def probe_stateless():
-    layer = layers.BatchNormalization(momentum=0.5, activity_regularizer="l2")
+    layer = layers.BatchNormalization(momentum=0.5, gamma_regularizer="l2")
     layer(X)
     tv, ntv = [v.value for v in layer.trainable_variables], [v.value for v in layer.non_trainable_variables]
     out, new = layer.stateless_call(tv, ntv, X, training=True)

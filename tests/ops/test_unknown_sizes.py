@@ -27,7 +27,7 @@ def samples():
                     break
 
 
-@pytest.mark.parametrize(("name", "sample"), samples())
+@pytest.mark.parametrize(("name", "sample"), list(samples()))
 def test_first_size_unknown(name, sample):
     op, first = OPS[name], sample.arrays[0]
     backend = registry.get("tensorflow")

@@ -151,7 +151,7 @@ class Operation:
     def __init__(self, name: str | None = None):
         if name is not None and (not isinstance(name, str) or "/" in name):
             raise ValueError(
-                f"Argument `name` must be a string and cannot contain character `/`. Received: name={name}"
+                f"Argument `name` must be a string and cannot contain character `/`. Received: name={name} (of type {type(name)})"
             )
         self.name = name or naming.auto_name(type(self).__name__)
         self._inbound_nodes: list[Node] = []

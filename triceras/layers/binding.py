@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import abc
 import functools
+from collections.abc import Iterable, Iterator
 from typing import Any
 
-from triceras.core import registry, tree
+from triceras.core import registry
+from triceras.core.variable import Variable
 
 
 @functools.cache
@@ -72,7 +74,7 @@ def move(layer: Any, name: Any) -> None:
     target = registry.get(name)
     layers = [x for x in layer._flatten_layers() if x.backend is not target]
     for x in layers:
-        for variable in x._own_variables:
+        for variable in held(x, (Variable,)):
             variable.to_backend(target)
         for value in x._state_holders():
             value.to_backend(target)
@@ -81,15 +83,29 @@ def move(layer: Any, name: Any) -> None:
 
 
 def held(layer: Any, kinds: tuple[type, ...]) -> list[Any]:
-    """What a layer holds of some types, directly or in lists and dicts, in the order in which attributes were set."""
-    found: list[Any] = []
-    seen: set[int] = set()
-    for value in layer._tracked.values():
-        for leaf in tree.flatten(value) if isinstance(value, (list, tuple, dict)) else (value,):
-            if isinstance(leaf, kinds) and id(leaf) not in seen:
-                seen.add(id(leaf))
-                found.append(leaf)
-    return found
+    """What a layer holds of some types, directly or in lists and dicts; see `in_order`."""
+    return [x for x in in_order(layer) if isinstance(x, kinds)]
+
+
+def in_order(layer: Any) -> list[Any]:
+    """The layers, variables, seeds and metrics that a layer holds, in the order in which they came to it.
+
+    Weights and files follow this order, as in Keras, where an item that is put into a list comes after all that was
+    there before. Looking whenever an attribute is set or a weight is made is enough to know it.
+    """
+    held_now = {id(x): x for x in _leaves((layer._own_variables, *layer._tracked.values()))}
+    order = [held_now.pop(id(x)) for x in layer._order if id(x) in held_now]
+    layer.__dict__["_order"] = order = [*order, *held_now.values()]
+    return order
+
+
+def _leaves(values: Iterable) -> Iterator:
+    """What can live on a backend, in containers of any depth, dicts in the order of their items."""
+    for x in values:
+        if isinstance(x, (list, tuple, dict)):
+            yield from _leaves(x.values() if isinstance(x, dict) else x)
+        elif hasattr(x, "to_backend"):
+            yield x
 
 
 def rebuild(cls: type, backend: str) -> Any:

@@ -103,7 +103,12 @@ def check_inputs(input_spec: Any, inputs: Any, layer_name: str) -> None:
     else:
         values = tree.flatten(inputs)
     if len(values) != len(specs):
-        raise ValueError(f"Layer '{layer_name}' expected {len(specs)} input(s). Received {len(values)} instead.")
+        from triceras.layers.call import describe
+
+        raise ValueError(
+            f'Layer "{layer_name}" expects {len(specs)} input(s), but it received {len(values)} input tensors. '
+            f"Inputs received: {describe(values)}"
+        )
     for i, (x, spec) in enumerate(zip(values, specs, strict=True)):
         if spec is None or (x is None and spec.optional):
             continue

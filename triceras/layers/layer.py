@@ -56,7 +56,7 @@ class Layer(Operation, metaclass=binding.LayerType):
         self = binding.create(cls, registry.current())
         state = self.__dict__
         state["_arguments"] = (args, kwargs)
-        state["_tracked"], state["_own_variables"], state["_losses"] = {}, [], []
+        state["_tracked"], state["_own_variables"], state["_losses"], state["_order"] = {}, [], [], []
         state["_settled"] = state["built"] = False
         state["_seen"] = None  # type, dtype and shape of the last plain call's input
         return self
@@ -96,12 +96,12 @@ class Layer(Operation, metaclass=binding.LayerType):
     # --- attributes ------------------------------------------------------------------------------------------------
 
     def __setattr__(self, name: str, value: Any) -> None:
+        self.__dict__["_seen"] = None
         descriptor = getattr(type(self), name, None)
         if isinstance(descriptor, property) and descriptor.fset is not None:
             descriptor.fset(self, value)
             return
         object.__setattr__(self, name, value)
-        self.__dict__["_seen"] = None
         if name == "_tracked" or name in _UNTRACKED:
             return
         tracked = self.__dict__.get("_tracked")
@@ -109,6 +109,7 @@ class Layer(Operation, metaclass=binding.LayerType):
             return
         if isinstance(value, _TRACKED_TYPES) or hasattr(value, "update_state"):
             tracked[name] = value
+            binding.in_order(self)
         else:
             tracked.pop(name, None)
         if self.backend.layer_mixin is not None:
@@ -244,6 +245,7 @@ class Layer(Operation, metaclass=binding.LayerType):
 
     def _own(self, variable: Variable) -> None:
         self._own_variables.append(variable)
+        binding.in_order(self)
         if self.backend.layer_mixin is not None:
             self._track_variable(variable.name, variable)
 
@@ -252,9 +254,7 @@ class Layer(Operation, metaclass=binding.LayerType):
 
     def _variables_of_its_own(self) -> list[Variable]:
         """Trainable ones first, each kind in the order of making; also variables set as attributes."""
-        own = list(self._own_variables)
-        known = set(map(id, own))
-        own += [v for v in binding.held(self, (Variable,)) if id(v) not in known]
+        own = binding.held(self, (Variable,))
         if passing := set(map(id, self._passing_state())):
             own = [v for v in own if id(v) not in passing]
         return sorted(own, key=lambda v: not _made_trainable(v))
@@ -446,8 +446,8 @@ class Layer(Operation, metaclass=binding.LayerType):
         if signature.training and "training" not in signature.names[: len(args)]:
             if training is not None:
                 kwargs["training"] = training
-        elif given is not None and not signature.open and "training" in kwargs:
-            del kwargs["training"]
+        elif not signature.open:
+            kwargs.pop("training", None)
         outer, call.training = call.training, training
         try:
             if self._settled:
@@ -474,7 +474,7 @@ class Layer(Operation, metaclass=binding.LayerType):
             check_inputs(self.input_spec, args[0] if args else next(iter(kwargs.values())), self.name)
 
     def _run(self, args: tuple, kwargs: dict[str, Any]) -> Any:
-        reads_in = self._reads_in if self.autocast else None
+        reads_in = self._reads_in
         try:
             if local.autocast == reads_in:
                 return self.call(*args, **kwargs)

@@ -65,7 +65,7 @@ def traced(layer: Any, args: tuple, kwargs: dict[str, Any]) -> Any:
     specs = {k: v for k, v in kwargs.items() if k not in static}
 
     def forward(inputs: tuple, named: dict[str, Any]) -> Any:
-        with autocast_scope(layer._reads_in if layer.autocast else None):
+        with autocast_scope(layer._reads_in):
             return layer.call(*inputs, **named, **static)
 
     entered = local.call is None
