@@ -43,3 +43,11 @@ def test_readme_blocks_run_in_order(monkeypatch, tmp_path):
 
 def test_contributing_is_short():
     assert len((ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").splitlines()) <= 60
+
+
+@pytest.mark.parametrize("document", ["docs/how_it_works.md", "CONTRIBUTING.md", "README.md"])
+def test_the_files_that_a_document_names_exist(document):
+    text = (ROOT / document).read_text(encoding="utf-8")
+    named = re.findall(r"`([\w/.]*/(?:[\w.]+\.(?:py|txt|md))?)`", text)
+    folders = [ROOT, ROOT / "triceras"]
+    assert named and not [name for name in named if not any((folder / name).exists() for folder in folders)]

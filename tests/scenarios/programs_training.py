@@ -132,8 +132,7 @@ def many_sources(keras, folder):
             everything, labels[:, None], sample_weight=weights, batch_size=6, epochs=2, shuffle=False, verbose=0
         ),
         "generator": model().fit(generator(), steps_per_epoch=4, epochs=2, verbose=0),
-        "dataset": model().fit(Batches(), epochs=2, shuffle=False, verbose=0),
-        "threads": model().fit(Batches(workers=2), epochs=2, shuffle=False, verbose=0, validation_data=Batches()),
+        "dataset": model().fit(Batches(), epochs=2, shuffle=False, verbose=0, validation_data=Batches()),
     }
     net = model()
     for i in range(4):

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from triceras import constraints, initializers, ops, regularizers
+from triceras import ops, regularizers
 from triceras.layers.activation_layers import Softmax
-from triceras.layers.core import not_yet, positive_integer, weight_config
 from triceras.layers.einsum_dense import EinsumDense
 from triceras.layers.layer import Layer
 from triceras.layers.regularization import Dropout
+from triceras.layers.settings import keep_settings, not_yet, positive_integer, settings_config
 
 __all__ = ["MultiHeadAttention"]
 
@@ -92,12 +92,15 @@ class MultiHeadAttention(Layer):
         )
         self._attention_axes = None if attention_axes is None else tuple(np.atleast_1d(attention_axes).tolist())
         self._flash_attention = flash_attention
-        self.kernel_initializer = initializers.get(kernel_initializer)
-        self.bias_initializer = initializers.get(bias_initializer)
-        self.kernel_regularizer = regularizers.get(kernel_regularizer)
-        self.bias_regularizer = regularizers.get(bias_regularizer)
-        self.kernel_constraint = constraints.get(kernel_constraint)
-        self.bias_constraint = constraints.get(bias_constraint)
+        keep_settings(
+            self,
+            kernel_initializer=kernel_initializer,
+            bias_initializer=bias_initializer,
+            kernel_regularizer=kernel_regularizer,
+            bias_regularizer=bias_regularizer,
+            kernel_constraint=kernel_constraint,
+            bias_constraint=bias_constraint,
+        )
 
     num_heads = property(lambda self: self._num_heads)
     key_dim = property(lambda self: self._key_dim)
@@ -207,7 +210,7 @@ class MultiHeadAttention(Layer):
 
     # --- any attention axes: those attended over become one dimension, the others join the batch ----------------------
 
-    def _order(self, rank: int) -> tuple[int, ...]:
+    def _axis_order(self, rank: int) -> tuple[int, ...]:
         axes = self._attention_axes
         return (*(i for i in range(rank - 2) if i not in axes), *axes, rank - 2, rank - 1)
 
@@ -215,7 +218,7 @@ class MultiHeadAttention(Layer):
         rank = len(x.shape)
         if rank == 4:
             return x
-        x = ops.transpose(x, self._order(rank))
+        x = ops.transpose(x, self._axis_order(rank))
         batches = rank - 2 - len(self._attention_axes)
         shape = ops.shape(x)
         return ops.reshape(x, (-1, *((_product(shape[batches:-2]),)), *shape[-2:]))
@@ -224,7 +227,7 @@ class MultiHeadAttention(Layer):
         rank = len(shape)
         if rank == 4:
             return x
-        order = self._order(rank)
+        order = self._axis_order(rank)
         x = ops.reshape(x, (*(shape[i] for i in order[:-1]), self._value_dim))
         return ops.transpose(x, tuple(np.argsort(order).tolist()))
 
@@ -282,9 +285,9 @@ class MultiHeadAttention(Layer):
             "output_shape": self._output_shape,
             "attention_axes": self._attention_axes,
             "sliding_window": None,
-            **weight_config(self, "kernel_initializer", "bias_initializer", "kernel_regularizer", "bias_regularizer"),
+            **settings_config(self, "kernel_initializer", "bias_initializer", "kernel_regularizer", "bias_regularizer"),
             "activity_regularizer": regularizers.serialize(self.activity_regularizer),
-            **weight_config(self, "kernel_constraint", "bias_constraint"),
+            **settings_config(self, "kernel_constraint", "bias_constraint"),
             "seed": self.seed,
         }
 

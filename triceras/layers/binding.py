@@ -94,8 +94,8 @@ def in_order(layer: Any) -> list[Any]:
     there before. Looking whenever an attribute is set or a weight is made is enough to know it.
     """
     held_now = {id(x): x for x in _leaves((layer._own_variables, *layer._tracked.values()))}
-    order = [held_now.pop(id(x)) for x in layer._order if id(x) in held_now]
-    layer.__dict__["_order"] = order = [*order, *held_now.values()]
+    order = [held_now.pop(id(x)) for x in layer._held_order if id(x) in held_now]
+    layer.__dict__["_held_order"] = order = [*order, *held_now.values()]
     return order
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import abc
 from typing import Any
 
-from triceras import activations, constraints, initializers, ops, regularizers
+from triceras import activations, ops, regularizers
 from triceras.core import config
-from triceras.layers.core import positive_integer, weight_config
 from triceras.layers.input_spec import InputSpec
 from triceras.layers.layer import Layer
+from triceras.layers.settings import keep_settings, make_weight, positive_integer, settings_config
 
 __all__ = ["Conv1D", "Conv2D", "Conv3D"]
 
@@ -101,12 +101,15 @@ class Convolution(Layer, abc.ABC):
             )
         self.activation = activations.get(activation)
         self.use_bias = use_bias
-        self.kernel_initializer = initializers.get(kernel_initializer)
-        self.bias_initializer = initializers.get(bias_initializer)
-        self.kernel_regularizer = regularizers.get(kernel_regularizer)
-        self.bias_regularizer = regularizers.get(bias_regularizer)
-        self.kernel_constraint = constraints.get(kernel_constraint)
-        self.bias_constraint = constraints.get(bias_constraint)
+        keep_settings(
+            self,
+            kernel_initializer=kernel_initializer,
+            bias_initializer=bias_initializer,
+            kernel_regularizer=kernel_regularizer,
+            bias_regularizer=bias_regularizer,
+            kernel_constraint=kernel_constraint,
+            bias_constraint=bias_constraint,
+        )
         self.input_spec = InputSpec(min_ndim=self.rank + 2)
         self.bias = None
 
@@ -123,21 +126,9 @@ class Convolution(Layer, abc.ABC):
                 "The number of input channels must be evenly divisible by the number of groups. Received "
                 f"groups={self.groups}, but the input has {channels} channels (full input shape is {input_shape})."
             )
-        self.kernel = self.add_weight(
-            shape=(*self.kernel_size, channels // self.groups, self.filters),
-            initializer=self.kernel_initializer,
-            regularizer=self.kernel_regularizer,
-            constraint=self.kernel_constraint,
-            name="kernel",
-        )
+        self.kernel = make_weight(self, "kernel", (*self.kernel_size, channels // self.groups, self.filters))
         if self.use_bias:
-            self.bias = self.add_weight(
-                shape=(self.filters,),
-                initializer=self.bias_initializer,
-                regularizer=self.bias_regularizer,
-                constraint=self.bias_constraint,
-                name="bias",
-            )
+            self.bias = make_weight(self, "bias", (self.filters,))
         self.input_spec = InputSpec(min_ndim=self.rank + 2, axes={axis: channels})
         self.built = True
 
@@ -184,9 +175,9 @@ class Convolution(Layer, abc.ABC):
             "groups": self.groups,
             "activation": activations.serialize(self.activation),
             "use_bias": self.use_bias,
-            **weight_config(self, "kernel_initializer", "bias_initializer", "kernel_regularizer", "bias_regularizer"),
+            **settings_config(self, "kernel_initializer", "bias_initializer", "kernel_regularizer", "bias_regularizer"),
             "activity_regularizer": regularizers.serialize(self.activity_regularizer),
-            **weight_config(self, "kernel_constraint", "bias_constraint"),
+            **settings_config(self, "kernel_constraint", "bias_constraint"),
         }
 
 

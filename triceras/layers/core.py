@@ -4,40 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from triceras import activations, constraints, initializers, ops, regularizers
+from triceras import activations, ops, regularizers
 from triceras.core import dtypes
 from triceras.layers.input_spec import InputSpec
 from triceras.layers.layer import Layer
-
-
-def weight_config(layer: Layer, *names: str) -> dict[str, Any]:
-    """Config entries of a layer's initializers, regularizers and constraints, from the attributes of these names."""
-    modules = {"initializer": initializers, "regularizer": regularizers, "constraint": constraints}
-    return {name: modules[name.rpartition("_")[2]].serialize(getattr(layer, name)) for name in names}
-
-
-def positive_integer(name: str, value: Any) -> int:
-    """The value, checked.
-
-    Raises:
-        ValueError: it is no positive integer.
-    """
-    if isinstance(value, bool) or not isinstance(value, int) or value <= 0:
-        raise ValueError(
-            f"Received an invalid value for `{name}`, expected a positive integer. Received: {name}={value}"
-        )
-    return value
-
-
-def not_yet(**arguments: Any) -> None:
-    """Refuse arguments of features that aren't there yet, instead of ignoring them.
-
-    Raises:
-        NotImplementedError: one of them isn't None.
-    """
-    for name, value in arguments.items():
-        if value is not None:
-            raise NotImplementedError(f"`{name}` isn't supported yet. Leave it out. Received: {name}={value}")
+from triceras.layers.settings import keep_settings, make_weight, not_yet, positive_integer, settings_config
 
 
 class Dense(Layer):
@@ -88,32 +59,23 @@ class Dense(Layer):
         self.units = positive_integer("units", units)
         self.activation = activations.get(activation)
         self.use_bias = use_bias
-        self.kernel_initializer = initializers.get(kernel_initializer)
-        self.bias_initializer = initializers.get(bias_initializer)
-        self.kernel_regularizer = regularizers.get(kernel_regularizer)
-        self.bias_regularizer = regularizers.get(bias_regularizer)
-        self.kernel_constraint = constraints.get(kernel_constraint)
-        self.bias_constraint = constraints.get(bias_constraint)
+        keep_settings(
+            self,
+            kernel_initializer=kernel_initializer,
+            bias_initializer=bias_initializer,
+            kernel_regularizer=kernel_regularizer,
+            bias_regularizer=bias_regularizer,
+            kernel_constraint=kernel_constraint,
+            bias_constraint=bias_constraint,
+        )
         self.input_spec = InputSpec(min_ndim=2)
         self.supports_masking = True
         self.bias = None
 
     def build(self, input_shape: Any) -> None:
-        self.kernel = self.add_weight(
-            shape=(input_shape[-1], self.units),
-            initializer=self.kernel_initializer,
-            regularizer=self.kernel_regularizer,
-            constraint=self.kernel_constraint,
-            name="kernel",
-        )
+        self.kernel = make_weight(self, "kernel", (input_shape[-1], self.units))
         if self.use_bias:
-            self.bias = self.add_weight(
-                shape=(self.units,),
-                initializer=self.bias_initializer,
-                regularizer=self.bias_regularizer,
-                constraint=self.bias_constraint,
-                name="bias",
-            )
+            self.bias = make_weight(self, "bias", (self.units,))
         self.input_spec = InputSpec(min_ndim=2, axes={-1: input_shape[-1]})
         self.built = True
 
@@ -151,8 +113,8 @@ class Dense(Layer):
             "units": self.units,
             "activation": activations.serialize(self.activation),
             "use_bias": self.use_bias,
-            **weight_config(self, "kernel_initializer", "bias_initializer", "kernel_regularizer", "bias_regularizer"),
-            **weight_config(self, "kernel_constraint", "bias_constraint"),
+            **settings_config(self, "kernel_initializer", "bias_initializer", "kernel_regularizer", "bias_regularizer"),
+            **settings_config(self, "kernel_constraint", "bias_constraint"),
             "quantization_config": None,
         }
 
@@ -207,9 +169,12 @@ class Embedding(Layer):
             positive_integer("input_dim", input_dim),
             positive_integer("output_dim", output_dim),
         )
-        self.embeddings_initializer = initializers.get(embeddings_initializer)
-        self.embeddings_regularizer = regularizers.get(embeddings_regularizer)
-        self.embeddings_constraint = constraints.get(embeddings_constraint)
+        keep_settings(
+            self,
+            embeddings_initializer=embeddings_initializer,
+            embeddings_regularizer=embeddings_regularizer,
+            embeddings_constraint=embeddings_constraint,
+        )
         self.mask_zero = self.supports_masking = mask_zero
         self.autocast = False
         if weights is not None:
@@ -219,13 +184,7 @@ class Embedding(Layer):
     def build(self, input_shape: Any = None) -> None:
         if self.built:
             return
-        self.embeddings = self.add_weight(
-            shape=(self.input_dim, self.output_dim),
-            initializer=self.embeddings_initializer,
-            regularizer=self.embeddings_regularizer,
-            constraint=self.embeddings_constraint,
-            name="embeddings",
-        )
+        self.embeddings = make_weight(self, "embeddings", (self.input_dim, self.output_dim))
         self.built = True
 
     def call(self, inputs: Any) -> Any:
@@ -262,9 +221,9 @@ class Embedding(Layer):
             **super().get_config(),
             "input_dim": self.input_dim,
             "output_dim": self.output_dim,
-            **weight_config(self, "embeddings_initializer", "embeddings_regularizer"),
+            **settings_config(self, "embeddings_initializer", "embeddings_regularizer"),
             "activity_regularizer": regularizers.serialize(self.activity_regularizer),
-            **weight_config(self, "embeddings_constraint"),
+            **settings_config(self, "embeddings_constraint"),
             "mask_zero": self.mask_zero,
             "quantization_config": None,
         }

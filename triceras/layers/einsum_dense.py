@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from triceras import activations, constraints, initializers, ops, regularizers
-from triceras.layers.core import not_yet, weight_config
+from triceras import activations, ops, regularizers
 from triceras.layers.layer import Layer
+from triceras.layers.settings import keep_settings, make_weight, not_yet, settings_config
 
 __all__ = ["EinsumDense"]
 
@@ -63,32 +63,23 @@ class EinsumDense(Layer):
         self.partial_output_shape = (output_shape,) if isinstance(output_shape, int) else tuple(output_shape)
         self.bias_axes = bias_axes
         self.activation = activations.get(activation)
-        self.kernel_initializer = initializers.get(kernel_initializer)
-        self.bias_initializer = initializers.get(bias_initializer)
-        self.kernel_regularizer = regularizers.get(kernel_regularizer)
-        self.bias_regularizer = regularizers.get(bias_regularizer)
-        self.kernel_constraint = constraints.get(kernel_constraint)
-        self.bias_constraint = constraints.get(bias_constraint)
+        keep_settings(
+            self,
+            kernel_initializer=kernel_initializer,
+            bias_initializer=bias_initializer,
+            kernel_regularizer=kernel_regularizer,
+            bias_regularizer=bias_regularizer,
+            kernel_constraint=kernel_constraint,
+            bias_constraint=bias_constraint,
+        )
         self.bias = None
         _parts(equation)
 
     def build(self, input_shape: Any) -> None:
         kernel_shape, bias_shape, _ = analyze(self.equation, self.bias_axes, input_shape, self.partial_output_shape)
-        self.kernel = self.add_weight(
-            kernel_shape,
-            self.kernel_initializer,
-            regularizer=self.kernel_regularizer,
-            constraint=self.kernel_constraint,
-            name="kernel",
-        )
+        self.kernel = make_weight(self, "kernel", kernel_shape)
         if bias_shape is not None:
-            self.bias = self.add_weight(
-                bias_shape,
-                self.bias_initializer,
-                regularizer=self.bias_regularizer,
-                constraint=self.bias_constraint,
-                name="bias",
-            )
+            self.bias = make_weight(self, "bias", bias_shape)
         self.built = True
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
@@ -126,9 +117,9 @@ class EinsumDense(Layer):
             "equation": self.equation,
             "activation": activations.serialize(self.activation),
             "bias_axes": self.bias_axes,
-            **weight_config(self, "kernel_initializer", "bias_initializer", "kernel_regularizer", "bias_regularizer"),
+            **settings_config(self, "kernel_initializer", "bias_initializer", "kernel_regularizer", "bias_regularizer"),
             "activity_regularizer": regularizers.serialize(self.activity_regularizer),
-            **weight_config(self, "kernel_constraint", "bias_constraint"),
+            **settings_config(self, "kernel_constraint", "bias_constraint"),
             "quantization_config": None,
         }
 

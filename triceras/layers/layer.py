@@ -55,10 +55,10 @@ class Layer(Operation, metaclass=binding.LayerType):
     def __new__(cls, *args: Any, **kwargs: Any) -> Layer:
         self = binding.create(cls, registry.current())
         state = self.__dict__
-        state["_arguments"] = (args, kwargs)
-        state["_tracked"], state["_own_variables"], state["_losses"], state["_order"] = {}, [], [], []
+        state["_constructed_with"] = (args, kwargs)
+        state["_tracked"], state["_own_variables"], state["_losses"], state["_held_order"] = {}, [], [], []
         state["_settled"] = state["built"] = False
-        state["_seen"] = None  # type, dtype and shape of the last plain call's input
+        state["_last_plain_call"] = None  # type, dtype and shape of the last plain call's input
         return self
 
     def __init__(
@@ -96,7 +96,7 @@ class Layer(Operation, metaclass=binding.LayerType):
     # --- attributes ------------------------------------------------------------------------------------------------
 
     def __setattr__(self, name: str, value: Any) -> None:
-        self.__dict__["_seen"] = None
+        self.__dict__["_last_plain_call"] = None
         descriptor = getattr(type(self), name, None)
         if isinstance(descriptor, property) and descriptor.fset is not None:
             descriptor.fset(self, value)
@@ -393,7 +393,7 @@ class Layer(Operation, metaclass=binding.LayerType):
         )
 
     def _call_inside(self, call: CallContext, args: tuple, kwargs: dict[str, Any]) -> Any:
-        seen = self._seen
+        seen = self._last_plain_call
         if seen is not None and not kwargs and len(args) == 1 and not masks.any_masks():
             x = args[0]
             if type(x) is seen[0] and x.dtype == seen[1] and x.shape == seen[2]:
@@ -420,7 +420,7 @@ class Layer(Operation, metaclass=binding.LayerType):
         simple = self._settled and self.activity_regularizer is None and not self._makes_masks()
         if plain and simple:
             takes = signature.training and signature.names[0] != "training"
-            self.__dict__["_seen"] = (type(x), x.dtype, x.shape, takes, signature.default_training)
+            self.__dict__["_last_plain_call"] = (type(x), x.dtype, x.shape, takes, signature.default_training)
 
     def _call_anew(self, call: CallContext, args: tuple, kwargs: dict[str, Any]) -> Any:
         if "_dtype_policy" not in self.__dict__:
@@ -525,6 +525,8 @@ class Layer(Operation, metaclass=binding.LayerType):
     def _call_symbolic(self, call: CallContext, signature: Any, args: tuple, kwargs: dict[str, Any]) -> Any:
         with self._naming():
             specs, named = to_specs((args, kwargs))
+            if not signature.training and not signature.open:
+                named.pop("training", None)
             self._prepare(signature, specs, named)
             self._check_specs(specs, named)
             outputs = to_keras_tensors(self.compute_output_spec(*specs, **named), name=None)
@@ -595,6 +597,8 @@ class Layer(Operation, metaclass=binding.LayerType):
             self._losses.clear()
             self._loss_call = number
         for value in tree.flatten(loss):
+            if isinstance(value, Spec):  # only shapes are being worked out
+                continue
             self._losses.append(value)
             if local.state is not None and local.state.collect_losses:
                 local.state.add_loss(value)
@@ -709,7 +713,7 @@ class Layer(Operation, metaclass=binding.LayerType):
         init = type(self).__init__
         if init is Layer.__init__:
             return {}
-        args, kwargs = self._arguments
+        args, kwargs = self._constructed_with
         bound = inspect.signature(init).bind(self, *args, **kwargs)
         bound.apply_defaults()
         given = {k: v for k, v in bound.arguments.items() if k not in ("self", "kwargs", "args", *known)}
@@ -842,7 +846,7 @@ class _Nothing:
 
 _NOTHING = _Nothing()
 _UNTRACKED = frozenset(
-    ("_inbound_nodes", "_arguments", "_losses", "_own_variables", "_build_shapes", "input_spec", "backend")
+    ("_inbound_nodes", "_constructed_with", "_losses", "_own_variables", "_build_shapes", "input_spec", "backend")
 )
 _TRACKED_TYPES = (Layer, Variable, SeedGenerator, list, tuple, dict)
 

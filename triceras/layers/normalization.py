@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from triceras import constraints, initializers, ops, regularizers
-from triceras.layers.core import not_yet, weight_config
+from triceras import ops
 from triceras.layers.input_spec import InputSpec
 from triceras.layers.layer import Layer
+from triceras.layers.settings import keep_settings, make_weight, not_yet, settings_config
 
 __all__ = ["BatchNormalization", "LayerNormalization", "Rescaling"]
 
@@ -65,14 +65,17 @@ class BatchNormalization(Layer):
         self.momentum, self.epsilon, self.center, self.scale = momentum, epsilon, center, scale
         self.renorm, self.renorm_clipping, self.renorm_momentum = renorm, renorm_clipping, renorm_momentum
         self.synchronized = synchronized
-        self.beta_initializer = initializers.get(beta_initializer)
-        self.gamma_initializer = initializers.get(gamma_initializer)
-        self.moving_mean_initializer = initializers.get(moving_mean_initializer)
-        self.moving_variance_initializer = initializers.get(moving_variance_initializer)
-        self.beta_regularizer = regularizers.get(beta_regularizer)
-        self.gamma_regularizer = regularizers.get(gamma_regularizer)
-        self.beta_constraint = constraints.get(beta_constraint)
-        self.gamma_constraint = constraints.get(gamma_constraint)
+        keep_settings(
+            self,
+            beta_initializer=beta_initializer,
+            gamma_initializer=gamma_initializer,
+            moving_mean_initializer=moving_mean_initializer,
+            moving_variance_initializer=moving_variance_initializer,
+            beta_regularizer=beta_regularizer,
+            gamma_regularizer=gamma_regularizer,
+            beta_constraint=beta_constraint,
+            gamma_constraint=gamma_constraint,
+        )
         self.supports_masking = True
         self.gamma = self.beta = None
 
@@ -84,29 +87,11 @@ class BatchNormalization(Layer):
                 f"input_shape={input_shape}"
             )
         if self.scale:
-            self.gamma = self.add_weight(
-                (size,),
-                self.gamma_initializer,
-                regularizer=self.gamma_regularizer,
-                constraint=self.gamma_constraint,
-                name="gamma",
-                autocast=False,
-            )
+            self.gamma = make_weight(self, "gamma", (size,), autocast=False)
         if self.center:
-            self.beta = self.add_weight(
-                (size,),
-                self.beta_initializer,
-                regularizer=self.beta_regularizer,
-                constraint=self.beta_constraint,
-                name="beta",
-                autocast=False,
-            )
-        self.moving_mean = self.add_weight(
-            (size,), self.moving_mean_initializer, trainable=False, name="moving_mean", autocast=False
-        )
-        self.moving_variance = self.add_weight(
-            (size,), self.moving_variance_initializer, trainable=False, name="moving_variance", autocast=False
-        )
+            self.beta = make_weight(self, "beta", (size,), autocast=False)
+        self.moving_mean = make_weight(self, "moving_mean", (size,), trainable=False, autocast=False)
+        self.moving_variance = make_weight(self, "moving_variance", (size,), trainable=False, autocast=False)
         self.input_spec = InputSpec(ndim=len(input_shape), axes={self.axis: size})
         self._reduced_axes = tuple(i for i in range(len(input_shape)) if i != self.axis % len(input_shape))
         self.built = True
@@ -160,9 +145,9 @@ class BatchNormalization(Layer):
             "epsilon": self.epsilon,
             "center": self.center,
             "scale": self.scale,
-            **weight_config(self, "beta_initializer", "gamma_initializer"),
-            **weight_config(self, "moving_mean_initializer", "moving_variance_initializer"),
-            **weight_config(self, "beta_regularizer", "gamma_regularizer", "beta_constraint", "gamma_constraint"),
+            **settings_config(self, "beta_initializer", "gamma_initializer"),
+            **settings_config(self, "moving_mean_initializer", "moving_variance_initializer"),
+            **settings_config(self, "beta_regularizer", "gamma_regularizer", "beta_constraint", "gamma_constraint"),
             "synchronized": self.synchronized,
             "renorm": self.renorm,
             "renorm_clipping": self.renorm_clipping,
@@ -214,35 +199,24 @@ class LayerNormalization(Layer):
             raise TypeError(f"Expected an int or a list/tuple of ints for the argument 'axis', but received: {axis!r}")
         self.axis = list(axes)
         self.epsilon, self.center, self.scale = epsilon, center, scale
-        self.beta_initializer = initializers.get(beta_initializer)
-        self.gamma_initializer = initializers.get(gamma_initializer)
-        self.beta_regularizer = regularizers.get(beta_regularizer)
-        self.gamma_regularizer = regularizers.get(gamma_regularizer)
-        self.beta_constraint = constraints.get(beta_constraint)
-        self.gamma_constraint = constraints.get(gamma_constraint)
+        keep_settings(
+            self,
+            beta_initializer=beta_initializer,
+            gamma_initializer=gamma_initializer,
+            beta_regularizer=beta_regularizer,
+            gamma_regularizer=gamma_regularizer,
+            beta_constraint=beta_constraint,
+            gamma_constraint=gamma_constraint,
+        )
         self.supports_masking = True
         self.gamma = self.beta = None
 
     def build(self, input_shape: Any) -> None:
         shape = tuple(input_shape[a] for a in self.axis)
         if self.scale:
-            self.gamma = self.add_weight(
-                shape,
-                self.gamma_initializer,
-                regularizer=self.gamma_regularizer,
-                constraint=self.gamma_constraint,
-                name="gamma",
-                autocast=False,
-            )
+            self.gamma = make_weight(self, "gamma", shape, autocast=False)
         if self.center:
-            self.beta = self.add_weight(
-                shape,
-                self.beta_initializer,
-                regularizer=self.beta_regularizer,
-                constraint=self.beta_constraint,
-                name="beta",
-                autocast=False,
-            )
+            self.beta = make_weight(self, "beta", shape, autocast=False)
         self.built = True
 
     def call(self, inputs: Any) -> Any:
@@ -265,8 +239,8 @@ class LayerNormalization(Layer):
             "center": self.center,
             "scale": self.scale,
             "rms_scaling": self.rms_scaling,
-            **weight_config(self, "beta_initializer", "gamma_initializer", "beta_regularizer", "gamma_regularizer"),
-            **weight_config(self, "beta_constraint", "gamma_constraint"),
+            **settings_config(self, "beta_initializer", "gamma_initializer", "beta_regularizer", "gamma_regularizer"),
+            **settings_config(self, "beta_constraint", "gamma_constraint"),
         }
 
 

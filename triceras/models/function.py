@@ -6,6 +6,7 @@ from typing import Any
 
 from triceras.core import tree
 from triceras.core.graph import KerasTensor, Node, Operation
+from triceras.core.scope import local
 
 
 def sort_graph(inputs: list[KerasTensor], outputs: list[KerasTensor]) -> tuple[list[Node], list[Operation]]:
@@ -87,9 +88,8 @@ class _Step:
         self.args, self.kwargs = tree.map_structure(
             lambda x: _Slot(slots[id(x)]) if isinstance(x, KerasTensor) else x, (args, kwargs)
         )
-        # What the caller of the model says of training goes before what the node says, as in Keras.
-        self.training = self.kwargs.pop("training", None) if "training" in self.kwargs else None
-        plain = len(self.args) == 1 and isinstance(self.args[0], _Slot) and not self.kwargs and not self.training
+        self.training = self.kwargs.pop("training", None)
+        plain = len(self.args) == 1 and isinstance(self.args[0], _Slot) and not self.kwargs and self.training is None
         self.single = self.args[0].index if plain else None
         targets = [slots[id(x)] for x in node.outputs]
         alone = len(targets) == 1 and isinstance(node.output_tree, KerasTensor)
@@ -102,6 +102,8 @@ class _Step:
             args, kwargs = tree.map_structure(
                 lambda x: values[x.index] if isinstance(x, _Slot) else x, (self.args, self.kwargs)
             )
+            if self.training is not None and (local.call is None or local.call.training is None):
+                kwargs["training"] = self.training  # what the model's caller says goes before, as in Keras
             result = self.operation(*args, **kwargs)
         if self.out is not None:
             values[self.out] = result

@@ -358,7 +358,9 @@ def diagonal(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
     x = ops.moveaxis(x, (axis1, axis2), (-2, -1))
     rows, columns = shape(x)[-2:]
     top, left = builtins.max(-offset, 0), builtins.max(offset, 0)
-    count = builtins.max(0, builtins.min(rows - top, columns - left))
+    sizes = rows - top, columns - left
+    known = type(rows) is type(columns) is int
+    count = builtins.max(0, builtins.min(sizes)) if known else ops.maximum(0, ops.minimum(*sizes))
     places = ops.add(ops.multiply(arange(count), columns + 1), top * columns + left)
     return ops.take(ops.reshape(x, (*shape(x)[:-2], rows * columns)), places, axis=-1)
 

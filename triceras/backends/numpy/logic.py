@@ -2,8 +2,11 @@
 
 import numpy as np
 
-equal, not_equal = np.equal, np.not_equal
-less, less_equal, greater, greater_equal = np.less, np.less_equal, np.greater, np.greater_equal
+from triceras.backends.numpy.math import quiet
+
+equal, not_equal, less, less_equal, greater, greater_equal = map(
+    quiet, (np.equal, np.not_equal, np.less, np.less_equal, np.greater, np.greater_equal)
+)
 logical_and, logical_or, logical_xor, logical_not = np.logical_and, np.logical_or, np.logical_xor, np.logical_not
 any, all = np.any, np.all
 

@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from triceras import activations, constraints, initializers, ops, random, regularizers
+from triceras import activations, ops, random
 from triceras.core.seeds import SeedGenerator
-from triceras.layers.core import positive_integer, weight_config
 from triceras.layers.layer import Layer
+from triceras.layers.settings import keep_settings, make_weight, positive_integer, settings_config
 
 __all__ = ["GRUCell", "LSTMCell", "SimpleRNNCell"]
 
@@ -46,15 +46,18 @@ class Cell(Layer, abc.ABC):
         super().__init__(**kwargs)
         self.units = positive_integer("units", units)
         self.activation, self.use_bias = activations.get(activation), use_bias
-        self.kernel_initializer = initializers.get(kernel_initializer)
-        self.recurrent_initializer = initializers.get(recurrent_initializer)
-        self.bias_initializer = initializers.get(bias_initializer)
-        self.kernel_regularizer = regularizers.get(kernel_regularizer)
-        self.recurrent_regularizer = regularizers.get(recurrent_regularizer)
-        self.bias_regularizer = regularizers.get(bias_regularizer)
-        self.kernel_constraint = constraints.get(kernel_constraint)
-        self.recurrent_constraint = constraints.get(recurrent_constraint)
-        self.bias_constraint = constraints.get(bias_constraint)
+        keep_settings(
+            self,
+            kernel_initializer=kernel_initializer,
+            recurrent_initializer=recurrent_initializer,
+            bias_initializer=bias_initializer,
+            kernel_regularizer=kernel_regularizer,
+            recurrent_regularizer=recurrent_regularizer,
+            bias_regularizer=bias_regularizer,
+            kernel_constraint=kernel_constraint,
+            recurrent_constraint=recurrent_constraint,
+            bias_constraint=bias_constraint,
+        )
         self.dropout, self.recurrent_dropout = min(1.0, max(0.0, dropout)), min(1.0, max(0.0, recurrent_dropout))
         self.seed = seed
         if self.dropout or self.recurrent_dropout:
@@ -66,13 +69,7 @@ class Cell(Layer, abc.ABC):
     bias_shape = property(lambda self: (self.gates * self.units,))
 
     def build(self, input_shape: Any) -> None:
-        self.kernel = self.add_weight(
-            (input_shape[-1], self.gates * self.units),
-            self.kernel_initializer,
-            regularizer=self.kernel_regularizer,
-            constraint=self.kernel_constraint,
-            name="kernel",
-        )
+        self.kernel = make_weight(self, "kernel", (input_shape[-1], self.gates * self.units))
         self.recurrent_kernel = self.add_weight(
             (self.units, self.gates * self.units),
             self.recurrent_initializer,
@@ -81,13 +78,7 @@ class Cell(Layer, abc.ABC):
             name="recurrent_kernel",
         )
         if self.use_bias:
-            self.bias = self.add_weight(
-                self.bias_shape,
-                self._bias_initializer(),
-                regularizer=self.bias_regularizer,
-                constraint=self.bias_constraint,
-                name="bias",
-            )
+            self.bias = make_weight(self, "bias", self.bias_shape, initializer=self._bias_initializer())
         self.built = True
 
     def _bias_initializer(self) -> Any:
@@ -137,9 +128,9 @@ class Cell(Layer, abc.ABC):
             "units": self.units,
             "activation": activations.serialize(self.activation),
             "use_bias": self.use_bias,
-            **weight_config(self, "kernel_initializer", "recurrent_initializer", "bias_initializer"),
-            **weight_config(self, "kernel_regularizer", "recurrent_regularizer", "bias_regularizer"),
-            **weight_config(self, "kernel_constraint", "recurrent_constraint", "bias_constraint"),
+            **settings_config(self, "kernel_initializer", "recurrent_initializer", "bias_initializer"),
+            **settings_config(self, "kernel_regularizer", "recurrent_regularizer", "bias_regularizer"),
+            **settings_config(self, "kernel_constraint", "recurrent_constraint", "bias_constraint"),
             "dropout": self.dropout,
             "recurrent_dropout": self.recurrent_dropout,
             "seed": self.seed,
