@@ -4,7 +4,8 @@
     python benchmarks/training_step.py mlp --stages eager compiled
 
 Both sides take one step in turn, so that what else the machine does hits both alike; medians of the CPU time of the one
-thread are compared, which doesn't count the time that other programs get. The bars are those of the project: MLP 0.5, CNN 1.05, LSTM 0.9, Transformer 0.85.
+thread are compared, which doesn't count the time that other programs get. The bars are those of the project: MLP 0.5,
+CNN 1.05, LSTM 0.9, Transformer 0.85.
 """
 
 import argparse

@@ -285,6 +285,12 @@ OPTIMIZERS = {
     "AdamW": {"learning_rate": 0.01},
     "RMSprop": {"learning_rate": 0.01},
 }
+MORE = {
+    "Adam amsgrad": {"amsgrad": True, "use_ema": True, "ema_overwrite_frequency": 3},
+    "RMSprop centered": {"momentum": 0.9, "centered": True},
+    "SGD accumulating": {"momentum": 0.9, "nesterov": True, "gradient_accumulation_steps": 3, "clipnorm": 0.5},
+    **{name: {} for name in ("Adagrad", "Nadam", "Lion", "Adafactor", "Ftrl", "Adadelta", "Adamax", "Lamb")},
+}
 
 
 @pytest.fixture(scope="module")
@@ -297,7 +303,7 @@ def trained(tmp_path_factory):
 result = {}
 for name, options in optimizers.items():
     model, shape = sequential()
-    model.compile(getattr(keras.optimizers, name)(**options), "mse")
+    model.compile(getattr(keras.optimizers, name.split()[0])(**options), "mse")
     fit = lambda: model.fit(x, y, batch_size=8, epochs=2, shuffle=False, verbose=0).history["loss"]
     fit()
     model.save(os.path.join(folder, name + ".keras"))
@@ -306,12 +312,21 @@ for name, options in optimizers.items():
     )
     random = np.random.default_rng(0)
     data = {"x": random.normal(size=(16, 6)).astype("f4"), "y": random.normal(size=(16, 2)).astype("f4")}
-    return folder, data, run_keras(code, backend="torch", folder=str(folder), optimizers=OPTIMIZERS, **data)
+    return folder, data, run_keras(code, backend="torch", folder=str(folder), optimizers=OPTIMIZERS | MORE, **data)
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_training_goes_on_from_their_files(trainable_backend, name, trained):
-    folder, data, expected = trained
+    go_on(name, *trained)
+
+
+@pytest.mark.parametrize("name", MORE)
+def test_training_goes_on_with_other_optimizers(name, trained):
+    with triceras.use_backend("torch"):
+        go_on(name, *trained)
+
+
+def go_on(name, folder, data, expected):
     model = saving.load_model(folder / f"{name}.keras")
     history = model.fit(data["x"], data["y"], batch_size=8, epochs=2, shuffle=False, verbose=0)
     np.testing.assert_allclose(history.history["loss"], expected[name], rtol=1e-4)

@@ -211,9 +211,7 @@ def own_layers_in_files(keras, folder):
 def resumed_training(keras, folder):
     """Four epochs, and two epochs, a file, and two more: the same curve."""
     x, y = blobs()
-    whole = classifier(keras, keras.optimizers.AdamW(0.02)).fit(
-        x, y, epochs=4, batch_size=8, shuffle=False, verbose=0
-    )
+    whole = classifier(keras, keras.optimizers.AdamW(0.02)).fit(x, y, epochs=4, batch_size=8, shuffle=False, verbose=0)
     model = classifier(keras, keras.optimizers.AdamW(0.02))
     path = os.path.join(folder, "half.keras")
     saver = keras.callbacks.ModelCheckpoint(path)
@@ -225,7 +223,12 @@ def resumed_training(keras, folder):
     fresh = classifier(keras)
     fresh.load_weights(weights)
     same = bool(np.allclose(fresh.predict(x, verbose=0), again.predict(x, verbose=0)))
-    return {"whole": whole.history["loss"], "parts": first + rest, "same": same, "steps": int(again.optimizer.iterations)}
+    return {
+        "whole": whole.history["loss"],
+        "parts": first + rest,
+        "same": same,
+        "steps": int(again.optimizer.iterations),
+    }
 
 
 PROGRAMS = [

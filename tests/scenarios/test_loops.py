@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from tests.scenarios.common import blobs, fill
 
 import triceras as keras
+from tests.scenarios.common import blobs, fill
 from triceras import layers, ops
 from triceras.core import registry
 

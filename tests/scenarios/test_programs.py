@@ -5,11 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
+import triceras
 from tests.oracle import run_keras
 from tests.scenarios import programs_models, programs_training
 from tests.scenarios.common import outcome
-
-import triceras
 from triceras.core import tree
 
 PROGRAMS = programs_models.PROGRAMS + programs_training.PROGRAMS
@@ -76,4 +76,6 @@ def test_the_trained_model_predicts_on_numpy(program, folders):
         predicted = model.to_backend("numpy").predict(inputs, batch_size=5, verbose=0)
     finally:
         model.to_backend("torch")
-    tree.map_structure(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5), predicted, found["predictions"])
+    tree.map_structure(
+        lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5), predicted, found["predictions"]
+    )

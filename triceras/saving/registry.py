@@ -273,7 +273,8 @@ def find_function(
         UnknownObject: it is neither the user's nor one of the pure functions that files may name.
     """
     custom = find_custom((name,), custom_objects)
-    found = custom if custom is not None else functions().get(name) if isinstance(name, str) else None
+    ours = functions().get(name) if isinstance(name, str) else None
+    found = ours if custom is None or inspect.isclass(custom) else custom
     if found is None and module_objects and isinstance(name, str):
         found = module_objects.get(name)
     if found is None:
@@ -290,7 +291,7 @@ def unknown(what: str, config: dict[str, Any]) -> UnknownObject:
         "so that the decorator is run before trying to load them.",
         expected="a public class or pure function of Keras, or a registered object; no module is imported for a file",
         got=f"module {config.get('module')!r}, registered name {config.get('registered_name')!r}",
-        hint=f"Pass custom_objects={{{name!r}: ...}} or register it.",
+        hint=f"Pass custom_objects={{{name!r}: ...}} or register it; not all of Keras's classes are here yet.",
     )
 
 

@@ -37,7 +37,9 @@ class Transforms:
 
         return mapped
 
-    def scan(self, f: Callable, init: Any, xs: Any = None, length: Any = None, reverse: bool = False, unroll: Any = 1) -> Any:
+    def scan(
+        self, f: Callable, init: Any, xs: Any = None, length: Any = None, reverse: bool = False, unroll: Any = 1
+    ) -> Any:
         count = length if xs is None else len(tree.flatten(xs)[0])
         outputs: list[Any] = [None] * count
         carry = init

@@ -1,5 +1,7 @@
 """The TensorFlow backend: eager tensors, `tf.function` and `tf.GradientTape`. Never touches `tf.keras`."""
 
+import contextlib
+
 import tensorflow as tf
 
 from triceras.backends.tensorflow import array, linalg, logic, math, nn, random, reduce
@@ -17,3 +19,12 @@ class TensorflowBackend(Tensors, Variables, Transforms, Backend):
     argument_errors = (tf.errors.InvalidArgumentError, tf.errors.NotFoundError, tf.errors.UnimplementedError)
     modules = (math, logic, array, reduce, linalg, nn, random)
     layer_mixin = MIXIN
+
+
+# A user's `tf.function` rewrites by default the source of all that it calls, which takes our code 20 times as long as
+# tracing it. TensorFlow keeps its list of packages that need no rewriting (Keras is on it) in a private module.
+with contextlib.suppress(ImportError, AttributeError):
+    from tensorflow.python.autograph.core import config as _autograph
+    from tensorflow.python.autograph.core import config_lib as _rules
+
+    _autograph.CONVERSION_RULES = (_rules.DoNotConvert("triceras"), *_autograph.CONVERSION_RULES)

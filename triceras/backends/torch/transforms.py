@@ -26,7 +26,6 @@ PROBES = (32, 64)  # two sizes for unknown dimensions: what differs between them
 
 class _Depth(threading.local):
     gradients = 0
-    checkpoints = 0
 
 
 _depth = _Depth()
@@ -35,11 +34,6 @@ _depth = _Depth()
 def gradient_depth() -> int:
     """How many `value_and_grad` calls are open in this thread: in the second, first derivatives are differentiated."""
     return _depth.gradients
-
-
-def in_checkpoint() -> bool:
-    """Whether what runs in this thread is to run once more in the backward pass, or does so now."""
-    return _depth.checkpoints > 0
 
 
 class Transforms:
@@ -300,11 +294,7 @@ class _Replay:
         self.backend, self.fn, self.before = backend, fn, None
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        _depth.checkpoints += 1
-        try:
-            return self._first(args, kwargs) if self.before is None else self._again(args, kwargs)
-        finally:
-            _depth.checkpoints -= 1
+        return self._first(args, kwargs) if self.before is None else self._again(args, kwargs)
 
     def _again(self, args: tuple, kwargs: dict[str, Any]) -> Any:
         with setting(backend=self.backend, state=None, **self.settings), StatelessScope() as scope:

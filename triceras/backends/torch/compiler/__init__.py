@@ -1,4 +1,4 @@
-"""`jit` on torch: a function's calls run eagerly at first, then on its captured graph, then on what Inductor made of it.
+"""`jit` on torch: a function runs eagerly at first, then on its captured graph, then on what Inductor made of that.
 
 Nobody waits for a compiler: a graph is captured when the eager calls have taken as long as capturing takes, and
 compiled by another process when they have gone on for some seconds. Each takes over only if one real call showed the

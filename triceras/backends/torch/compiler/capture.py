@@ -1,8 +1,8 @@
 """Capture: a function that reads and assigns Variables becomes one flat graph of ATen operators, without Dynamo.
 
-It runs once on fake tensors under `make_fx`. Variables are lifted into the graph's first inputs; what is assigned to them
-is written back in place at the graph's end. What Python can't be seen to do (read a tensor's value, call `backward()`)
-raises there, so nothing is baked in silently.
+It runs once on fake tensors under `make_fx`. Variables are lifted into the graph's first inputs; what is assigned to
+them is written back in place at the graph's end. What no graph can hold (reading a tensor's value, `backward()`) raises
+there, so nothing is baked in silently.
 """
 
 from __future__ import annotations

@@ -165,8 +165,7 @@ class Program:
         outputs = [x for x in outputs if isinstance(x, torch.Tensor)]
         problem = replay.difference(self.captured.module.forward, self.captured.constants, call.leaves, outputs)
         if problem:
-            self.refuse(f"captured, it gives other results ({problem}): it depends on something outside Variables", None)
-            return result
+            return self.refuse(f"its graph gives other results ({problem}): it uses more than its Variables", result=result)
         self.natives = [v.native for v in self.variables]
         self.run, self.stage, self.reason = self.captured.module.forward, Program.on_graph, "not yet compiled"
         return result
