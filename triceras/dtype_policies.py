@@ -31,7 +31,9 @@ class DTypePolicy:
     def __init__(self, name: str | None = None):
         name = config.floatx() if name is None else name
         if not isinstance(name, str):
-            raise TypeError(f"'name' must be a string, such as 'mixed_float16'. Received: name={name} (of type {type(name)})")
+            raise TypeError(
+                f"'name' must be a string, such as 'mixed_float16'. Received: name={name} (of type {type(name)})"
+            )
         self._name = name
         if name in MIXED:
             self._compute_dtype, self._variable_dtype = MIXED[name], "float32"
@@ -63,7 +65,11 @@ class DTypePolicy:
         """A layer's input as a tensor; floating ones in `dtype` if `autocast`."""
         from triceras import ops
 
-        x = ops.convert_to_tensor(x) if not isinstance(x, str) and (hasattr(x, "__array__") or hasattr(x, "dtype")) else x
+        x = (
+            ops.convert_to_tensor(x)
+            if not isinstance(x, str) and (hasattr(x, "__array__") or hasattr(x, "dtype"))
+            else x
+        )
         if autocast and hasattr(x, "dtype") and dtypes.is_float(x.dtype):
             return ops.cast(x, dtype)
         return x

@@ -173,7 +173,9 @@ def test_a_step_of_the_users_own_with_backward_stays_eager():
             self.optimizer.apply([v.value.grad for v in self.trainable_variables], self.trainable_variables)
             return {"loss": loss.detach()}
 
-    with pytest.warns(UserWarning, match="runs eagerly on torch, not compiled"):
+    with pytest.warns(
+        UserWarning, match=r"Net.train_step runs eagerly on torch, not compiled: .*backward.*in train_step"
+    ):
         model, logs = trained(lambda: (Net(), (6, 5)), 6)
     assert stage(model._steps["train_step"].one) == "uncompiled"
     assert logs[-1]["loss"] < logs[0]["loss"]
@@ -218,10 +220,11 @@ def test_assigned_values_may_be_other_variables():
 
 def test_the_batch_and_its_results_are_apart_from_variables():
     v = triceras.Variable([1.0, 2.0], trainable=False)
-    step = wrapped(lambda x: (v.value, v.assign(v + x), v.value)[::2])
+    step = wrapped(lambda x: (v.assign(v + x), v.value, x)[1:])
     results = [step(torch.ones(2)) for _ in range(5)]
     v.assign([0.0, 0.0])
-    assert [x[1].tolist() for x in results] == [[float(n + 1), float(n + 2)] for n in range(1, 6)]
+    assert [x[0].tolist() for x in results] == [[float(n + 1), float(n + 2)] for n in range(1, 6)]
+    assert all(x[1].tolist() == [1.0, 1.0] for x in results) and stage(step) == "on_graph"
 
 
 def test_dtypes_shapes_and_static_arguments_have_programs_of_their_own():
@@ -274,6 +277,23 @@ def test_moving_to_another_dtype_captures_anew():
     assert stage(step) == "on_graph"
 
 
+def test_other_batch_sizes_get_their_graphs_at_once(monkeypatch):
+    monkeypatch.setitem(program.PACES, "eager", program.Pace(0.05, None))
+    step = wrapped(lambda x: ops.sum(x))
+
+    def stages():
+        return [p.stage.__name__ for p in step.programs.values()]
+
+    step(torch.ones(7, 2)), step(torch.ones(7, 2))
+    assert stages() == ["warm_up"]
+    next(iter(step.programs.values())).seconds = 1.0
+    step(torch.ones(7, 2)), step(torch.ones(7, 2))
+    assert stages() == ["on_graph"]
+    for size in (1, 2, 3, 4):
+        step(torch.ones(size, 2)), step(torch.ones(size, 2))
+    assert stages() == ["on_graph"] * program.SIZES + ["warm_up"] * 2
+
+
 # --- what can't be captured -------------------------------------------------------------------------------------------
 
 
@@ -292,8 +312,11 @@ def swallows_the_error(x, v):
         return x
 
 
-def takes_a_tensor_from_outside(x, v, outside=[torch.ones(2)]):  # noqa: B006
-    return x + outside[0]
+OUTSIDE = torch.ones(2)
+
+
+def takes_a_tensor_from_outside(x, v):
+    return x + OUTSIDE
 
 
 def depends_on_numpys_generator(x, v):

@@ -98,7 +98,7 @@ def test_every_public_class_has_a_path_and_is_found_by_it():
         for cls in registry.classes(kind).values():
             module, name = registry.public_path(cls)
             config = {"module": module, "class_name": name, "config": {}}
-            assert registry.find_class(config, None, None) is cls or name in ("Functional",), (module, name)
+            assert registry.find_class(config) is cls or name in ("Functional",), (module, name)
 
 
 def test_the_list_holds_no_tools():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -49,6 +50,12 @@ class KerasTensor(Spec):
         self.node: Node | None = None
         self.index = 0
 
+    def __setstate__(self, state: tuple) -> None:
+        for name, value in state[1].items():
+            setattr(self, name, value)
+        if self.node is not None:
+            self.node._made[self.index] = weakref.ref(self)
+
     @property
     def _keras_history(self) -> tuple[Any, int, int]:
         operation = self.node.operation
@@ -88,22 +95,54 @@ def is_keras_tensor(x: Any) -> bool:
 class Node:
     """One call of an operation in a graph.
 
+    Tensors hold the node that they come from, nodes hold their operation and inputs; the other way round they are held
+    weakly. So a graph lives as long as somebody holds its ends, and is freed without the garbage collector.
+
     Args:
         operation: what is called.
         args, kwargs: its arguments; trees that may hold `KerasTensor`s.
         outputs: a tree of fresh `KerasTensor`s, which the node adopts.
     """
 
-    __slots__ = ("operation", "arguments", "inputs", "outputs", "output_tree", "index")
+    __slots__ = ("operation", "arguments", "inputs", "_made", "_specs", "_structure", "__weakref__")
 
     def __init__(self, operation: Any, args: tuple, kwargs: dict[str, Any], outputs: Any):
-        self.operation, self.arguments, self.output_tree = operation, (args, kwargs), outputs
+        self.operation, self.arguments = operation, (args, kwargs)
         self.inputs = [x for x in tree.flatten((args, kwargs)) if isinstance(x, KerasTensor)]
-        self.outputs = [x for x in tree.flatten(outputs) if isinstance(x, KerasTensor)]
-        for i, x in enumerate(self.outputs):
+        self._adopt(outputs)
+        operation._node_references.append(weakref.ref(self))
+
+    def _adopt(self, outputs: Any) -> None:
+        tensors = [x for x in tree.flatten(outputs) if isinstance(x, KerasTensor)]
+        places = {id(x): _Place(i) for i, x in enumerate(tensors)}
+        self._structure = tree.map_structure(lambda x: places.get(id(x), x), outputs)
+        self._specs = [(x.shape, x.dtype, x.sparse, x.ragged, x.record_history, x.name) for x in tensors]
+        self._made = [weakref.ref(x) for x in tensors]
+        for i, x in enumerate(tensors):
             x.node, x.index = self, i
-        self.index = len(operation._inbound_nodes)
-        operation._inbound_nodes.append(self)
+
+    @property
+    def outputs(self) -> list[KerasTensor]:
+        """The output tensors; one that nobody kept is made again."""
+        return [self._output(i) for i in range(len(self._made))]
+
+    def _output(self, i: int) -> KerasTensor:
+        x = self._made[i]()
+        if x is None:
+            x = KerasTensor(*self._specs[i])
+            x.node, x.index = self, i
+            self._made[i] = weakref.ref(x)
+        return x
+
+    @property
+    def output_tree(self) -> Any:
+        """The output tensors in the structure in which the operation gave them."""
+        return tree.map_structure(lambda x: self._output(x.index) if isinstance(x, _Place) else x, self._structure)
+
+    @property
+    def index(self) -> int:
+        """Which of its operation's calls this is."""
+        return self.operation._inbound_nodes.index(self)
 
     input_tensors = property(lambda self: self.inputs)
     output_tensors = property(lambda self: self.outputs)
@@ -114,6 +153,23 @@ class Node:
         return [x.node for x in self.inputs if x.node is not None]
 
     is_input = property(lambda self: not self.inputs)
+
+    def __getstate__(self) -> tuple:
+        return self.operation, self.arguments, self.inputs, self._specs, self._structure
+
+    def __setstate__(self, state: tuple) -> None:
+        self.operation, self.arguments, self.inputs, self._specs, self._structure = state
+        self._made = [lambda: None] * len(self._specs)
+        self.operation.__dict__.setdefault("_node_references", []).append(weakref.ref(self))
+
+
+class _Place:
+    """Where an output tensor stands in the structure of the outputs."""
+
+    __slots__ = ("index",)
+
+    def __init__(self, index: int):
+        self.index = index
 
 
 def has_symbolic(*values: Any) -> bool:
@@ -154,7 +210,13 @@ class Operation:
                 f"Argument `name` must be a string and cannot contain character `/`. Received: name={name} (of type {type(name)})"
             )
         self.name = name or naming.auto_name(type(self).__name__)
-        self._inbound_nodes: list[Node] = []
+        self._node_references: list[weakref.ref[Node]] = []
+
+    @property
+    def _inbound_nodes(self) -> list[Node]:
+        """The calls in graphs that are still alive."""
+        found = (reference() for reference in self._node_references)
+        return [node for node in found if node is not None]
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if has_symbolic(args, kwargs):

@@ -1,4 +1,4 @@
-"""Trees of dicts, lists and tuples (also named ones), with dicts in the order of their sorted keys, `OrderedDict`s in theirs.
+"""Trees of dicts, lists and tuples (also named ones), dicts in the order of sorted keys, `OrderedDict`s in their own.
 
 An own module of some 200 lines rather than a dependency: `import triceras` stays light, and the one leaf that almost
 every call has is handled without entering a native library.

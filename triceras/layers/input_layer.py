@@ -60,6 +60,7 @@ class InputLayer(Layer):
         tensor = input_tensor
         if tensor is None:
             tensor = KerasTensor(self.batch_shape, self._input_dtype, self.sparse, self.ragged, name=self.name)
+        self._tensor = tensor
         Node(self, (), {}, tensor)
         self.input_spec = InputSpec(shape=self.batch_shape, dtype=self._input_dtype, name=self.name, optional=optional)
         self.built = True

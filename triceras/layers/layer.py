@@ -811,11 +811,18 @@ class Layer(Operation, metaclass=binding.LayerType):
 
     def __reduce__(self) -> tuple:
         native = self._native_names() if self.backend.layer_mixin is not None else ()
-        state = {k: v for k, v in self.__dict__.items() if k not in native and k != "backend"}
+        left_out = (
+            *native,
+            "backend",
+            "_node_references",
+            "_last_plain_call",
+        )  # nodes know their layer again by themselves
+        state = {k: v for k, v in self.__dict__.items() if k not in left_out}
         return binding.rebuild, (binding.unbound_class(type(self)), self.backend.name), state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
+        self.__dict__.setdefault("_node_references", [])
+        self.__dict__.update(state, _last_plain_call=None)
         if self.backend.layer_mixin is not None:
             binding.track_natively(self)
 
@@ -846,7 +853,7 @@ class _Nothing:
 
 _NOTHING = _Nothing()
 _UNTRACKED = frozenset(
-    ("_inbound_nodes", "_constructed_with", "_losses", "_own_variables", "_build_shapes", "input_spec", "backend")
+    ("_node_references", "_constructed_with", "_losses", "_own_variables", "_build_shapes", "input_spec", "backend")
 )
 _TRACKED_TYPES = (Layer, Variable, SeedGenerator, list, tuple, dict)
 

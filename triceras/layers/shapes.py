@@ -74,14 +74,12 @@ def traced(layer: Any, args: tuple, kwargs: dict[str, Any]) -> Any:
     try:
         with StatelessScope():
             return _canonical(layer.backend, forward(args, specs))
-    except (TypeError, AttributeError, NotImplementedError) as error:
+    except Exception as error:  # native code, or a size that nobody knows yet: the framework's tracer may do it
         try:
             with StatelessScope():
                 return layer.backend.eval_shape(forward, args, specs)
         except Exception:
             raise explain(layer, error, args, kwargs) from error
-    except Exception as error:
-        raise explain(layer, error, args, kwargs) from error
     finally:
         if entered:
             local.call = None

@@ -273,5 +273,3 @@ class SparseCategoricalCrossentropy(MeanMetricWrapper):
     ):
         settings = {"from_logits": from_logits, "ignore_class": ignore_class, "axis": axis}
         super().__init__(sparse_categorical_crossentropy, name, dtype, **settings)
-
-

@@ -135,14 +135,21 @@ class Graph:
         if len({id(x) for x in self.inputs}) != len(self.inputs):
             raise ValueError("The inputs of a model must be different tensors; one is given twice.")
         self.nodes, self.operations = sort_graph(self.inputs, self.outputs)
+        # Nodes hold their outputs weakly; a graph holds all of its tensors.
+        self.tensors = [*self.inputs, *(out for node in self.nodes for out in node.outputs)]
         slots: dict[int, int] = {}
-        for x in (*self.inputs, *(out for node in self.nodes for out in node.outputs)):
+        for x in self.tensors:
             slots.setdefault(id(x), len(slots))
         given = {id(x) for x in self.inputs}
         self.steps = [_Step(n, slots) for n in self.nodes if n.inputs and not all(id(x) in given for x in n.outputs)]
         self.size, self.input_slots = len(slots), [slots[id(x)] for x in self.inputs]
         self.output_slots = [slots[id(x)] for x in self.outputs]
-        self.single_output = isinstance(outputs, KerasTensor)
+        alone = isinstance(outputs, list) and len(outputs) == 1 and isinstance(outputs[0], KerasTensor)
+        self.single_output = alone or isinstance(outputs, KerasTensor)  # a list of one comes out bare, as in Keras
+
+    def __getstate__(self) -> dict[str, Any]:
+        first = {"nodes": self.nodes}  # in order, so that pickling a deep graph doesn't recurse through it
+        return {**first, **self.__dict__}
 
     def run(self, flat_inputs: list[Any]) -> Any:
         """The outputs, in their structure, for inputs in a flat list."""

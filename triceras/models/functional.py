@@ -70,8 +70,8 @@ class Functional(Model):
     input = property(lambda self: self._graph.input_tree)
     output = property(lambda self: self._graph.output_tree)
     input_names = property(lambda self: list(self._input_names))
-    input_shape = property(lambda self: tree.map_structure(lambda x: x.shape, self._graph.input_tree))
-    output_shape = property(lambda self: tree.map_structure(lambda x: x.shape, self._graph.output_tree))
+    input_shape = property(lambda self: _shapes(self._graph.inputs))
+    output_shape = property(lambda self: _shapes(self._graph.outputs))
 
     @property
     def output_names(self) -> list[str]:
@@ -159,6 +159,11 @@ class Functional(Model):
         if "layers" in config and "input_layers" in config:
             return functional_config.from_config(cls, config, custom_objects)
         return Layer.from_config.__func__(cls, config)
+
+
+def _shapes(tensors: list[KerasTensor]) -> Any:
+    """One shape, or a list of shapes, whatever structure the tensors stand in."""
+    return tensors[0].shape if len(tensors) == 1 else [x.shape for x in tensors]
 
 
 def _plain(structure: Any) -> Any:

@@ -108,6 +108,7 @@ def from_config(cls: type, config: dict[str, Any], custom_objects: Any = None) -
         if op._inbound_nodes and first_node[name] == 0
     }
     names = {id(op): name for name, op in operations.items()}
+    kept: list[Any] = []  # tensors hold their nodes
     blocked: dict[tuple[str, int], list[Any]] = {}  # by the node that they wait for
     queue = collections.deque(waiting)
     while queue:
@@ -117,7 +118,7 @@ def from_config(cls: type, config: dict[str, Any], custom_objects: Any = None) -
         except _NotYet as missing:
             blocked.setdefault(missing.place, []).append((operation, index, node))
             continue
-        operation(*args, **kwargs)
+        kept.append(operation(*args, **kwargs))
         place = names[id(operation)], index
         made[place] = operation._inbound_nodes[-1]
         queue.extend(blocked.pop(place, ()))

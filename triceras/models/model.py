@@ -74,8 +74,10 @@ class Model(Trainer, Layer):
             ValueError: there is no such layer, or not exactly one of name and index is given.
         """
         layers = self.layers
-        if (name is None) == (index is None):
-            raise ValueError("Provide either a layer name or layer index at `get_layer`, and not both.")
+        if name is not None and index is not None:
+            raise ValueError(f"Provide only a layer name or a layer index. Received: index={index}, name={name}.")
+        if name is None and index is None:
+            raise ValueError("Provide either a layer name or layer index at `get_layer`.")
         if index is not None:
             if not -len(layers) <= index < len(layers):
                 raise ValueError(

@@ -81,21 +81,27 @@ class Sequential(Model):
         """Take the last layer off, and return it."""
         *rest, layer = self._stack
         self._stack = rest
-        object.__setattr__(self, "_graph", None)
-        self.built = self._settled = False
         if rebuild:
             self._maybe_rebuild()
+        else:
+            self._forget_graph()
         return layer
 
-    def _maybe_rebuild(self) -> None:
+    def _forget_graph(self) -> None:
         self.built = self._settled = False
         object.__setattr__(self, "_graph", None)
+
+    def _maybe_rebuild(self) -> None:
+        known = self._graph.inputs[0] if self._graph is not None else None
+        self._forget_graph()
         if self._stack and isinstance(self._stack[0], InputLayer) and len(self._stack) > 1:
             self.build(self._stack[0].batch_shape)
         elif self._stack and isinstance(self._stack[0], Model) and getattr(self._stack[0], "_graph", None) is not None:
             first = self._stack[0]
             if isinstance(first.inputs, list) and len(first.inputs) == 1:
                 self.build(first.inputs[0].shape, first.inputs[0].dtype)
+        elif known is not None:
+            self.build(known.shape, known.dtype)
 
     def build(self, input_shape: Any = None, dtype: Any = None) -> None:
         """Make the weights for an input of this shape (with the batch dimension)."""

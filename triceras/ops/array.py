@@ -163,9 +163,7 @@ def _squeezed_axes(bound: dict[str, Any]) -> None:
     bound["axis"] = axes
 
 
-@primitive(
-    Rule(lambda x, axis: tuple(d for i, d in enumerate(x.shape) if i not in axis), same, ("x",), _squeezed_axes)
-)
+@primitive(Rule(lambda x, axis: tuple(d for i, d in enumerate(x.shape) if i not in axis), same, ("x",), _squeezed_axes))
 def squeeze(x: Any, axis: Any = None) -> Any:
     """Without axes of size 1.
 

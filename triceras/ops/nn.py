@@ -406,9 +406,7 @@ def _labels(bound: dict[str, Any]) -> None:
         raise ValueError(f"target must have output's shape without the classes, {expected}; got {target}.")
 
 
-@composite(
-    Rule(_without_classes, lambda t, o: (("int32", float_(o)[1]), float_(o)[1]), ("target", "output"), _labels)
-)
+@composite(Rule(_without_classes, lambda t, o: (("int32", float_(o)[1]), float_(o)[1]), ("target", "output"), _labels))
 def sparse_categorical_crossentropy(target: Any, output: Any, from_logits: bool = False, axis: int = -1) -> Any:
     """The cross-entropy of class probabilities with integer targets.
 

@@ -74,9 +74,7 @@ class Rule(NamedTuple):
         found, places = self.inputs(bound)
         found = [coerce.tensor(x) for x in found]
         self.put(bound, places, coerce(*found))
-        return tuple(
-            key if isinstance(key, type) else standardize_dtype(key) for key in (coerce.key(x) for x in found)
-        )
+        return tuple(key if isinstance(key, type) else standardize_dtype(key) for key in (coerce.key(x) for x in found))
 
     def result(self, bound: dict[str, Any], keys: tuple) -> str:
         """The result's dtype where the op has a `dtype` argument."""
@@ -315,5 +313,3 @@ def along(dtypes: Callable) -> Rule:
 def creation(shape: Callable, prepare: Callable | None = None) -> Rule:
     """No tensor goes in; the result's dtype is the argument `dtype`, else `floatx`."""
     return Rule(shape, lambda: ((), None), (), prepare)
-
-

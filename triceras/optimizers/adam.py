@@ -190,5 +190,3 @@ class Lamb(_Moments):
         usable = ops.logical_and(weight_norm > 0, step_norm > 0)
         trust = ops.where(usable, weight_norm / ops.where(usable, step_norm, 1.0), 1.0)
         variable.assign_sub(learning_rate * ops.cast(trust, dtype) * direction)
-
-

@@ -117,9 +117,7 @@ class Adadelta(Optimizer):
         **common: see `Optimizer`.
     """
 
-    def __init__(
-        self, learning_rate: Any = 0.001, rho: float = 0.95, epsilon: float = 1e-7, **common: Unpack[Common]
-    ):
+    def __init__(self, learning_rate: Any = 0.001, rho: float = 0.95, epsilon: float = 1e-7, **common: Unpack[Common]):
         super().__init__(learning_rate, **common)
         self.rho, self.epsilon = rho, epsilon
 
@@ -175,7 +173,7 @@ class Ftrl(Optimizer):
             "beta": beta,
         }
         for name, value in self.settings.items():
-            if (value > 0 if name == "learning_rate_power" else value < 0):
+            if value > 0 if name == "learning_rate_power" else value < 0:
                 bound = "<= 0" if name == "learning_rate_power" else ">= 0"
                 raise ValueError(f"`{name}` needs to be {bound}. Received: {name}={value}.")
 

@@ -73,9 +73,7 @@ class Lion(Optimizer):
         [0.5, 2.5]
     """
 
-    def __init__(
-        self, learning_rate: Any = 0.001, beta_1: float = 0.9, beta_2: float = 0.99, **common: Unpack[Common]
-    ):
+    def __init__(self, learning_rate: Any = 0.001, beta_1: float = 0.9, beta_2: float = 0.99, **common: Unpack[Common]):
         if not 0 < beta_1 <= 1:
             raise ValueError(f"Argument `beta_1` must be in the [0, 1] range. Received: beta_1={beta_1}")
         super().__init__(learning_rate, **common)

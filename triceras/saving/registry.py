@@ -219,9 +219,7 @@ def kind_of(module: Any) -> str | None:
     return next((kind for kind in KINDS if kind in inner), "")
 
 
-def find_class(
-    config: dict[str, Any], custom_objects: dict[str, Any] | None, module_objects: dict[str, Any] | None
-) -> type:
+def find_class(config: dict[str, Any], module_objects: dict[str, Any] | None = None) -> type:
     """The class that a config names.
 
     Raises:
@@ -229,7 +227,7 @@ def find_class(
         UnsafeContent: it is public, and can't be made from a file.
     """
     name, registered = config.get("class_name"), config.get("registered_name")
-    custom = find_custom((registered, name), custom_objects)
+    custom = find_custom((registered, name))
     if custom is not None:
         return _checked_class(custom, name)
     if name in NOT_FROM_FILES:
@@ -264,15 +262,13 @@ def _checked_class(found: Any, name: Any) -> type:
     return found
 
 
-def find_function(
-    name: Any, custom_objects: dict[str, Any] | None = None, module_objects: dict[str, Any] | None = None
-) -> Any:
+def find_function(name: Any, module_objects: dict[str, Any] | None = None) -> Any:
     """The function that a config names.
 
     Raises:
         UnknownObject: it is neither the user's nor one of the pure functions that files may name.
     """
-    custom = find_custom((name,), custom_objects)
+    custom = find_custom((name,))
     ours = functions().get(name) if isinstance(name, str) else None
     found = ours if custom is None or inspect.isclass(custom) else custom
     if found is None and module_objects and isinstance(name, str):

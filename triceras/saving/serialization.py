@@ -238,7 +238,7 @@ def _dict_value(config: dict[str, Any], module_objects: Any) -> Any:
 
 
 def _make(config: dict[str, Any], module_objects: Any) -> Any:
-    cls = registry.find_class(config, None, module_objects)
+    cls = registry.find_class(config, module_objects)
     inner = config["config"] if config["config"] is not None else {}
     if not isinstance(inner, dict):
         raise ConfigInvalid(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-# fmt: off - tables
+# fmt: off
 import numpy as np
 
 from triceras.testing import references as ref

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-# fmt: off - tables
+# fmt: off
 import math
 
 import numpy as np

@@ -28,9 +28,13 @@ def takes_state(step: Callable) -> bool:
 def one_step(model: Any, name: str) -> Callable[[Any], Any]:
     """A function of a batch that runs a model's step."""
     reference = weakref.ref(model)
-    if takes_state(getattr(model, name)):
-        return lambda data: _with_state(reference(), name, data)
-    return lambda data: getattr(reference(), name)(data)
+    with_state = takes_state(getattr(model, name))
+
+    def run(data: Any) -> Any:
+        return _with_state(reference(), name, data) if with_state else getattr(reference(), name)(data)
+
+    run.__qualname__ = f"{type(model).__name__}.{name}"  # messages name it
+    return run
 
 
 def _with_state(model: Any, name: str, data: Any) -> Any:

@@ -97,7 +97,9 @@ def pad_sequences(
         if len(row) == 0 or length == 0:
             continue
         if row.shape[1:] != rest:
-            raise ValueError(f"Shape of sample {row.shape[1:]} of sequence at position {i} is different from expected shape {rest}")
+            raise ValueError(
+                f"Shape of sample {row.shape[1:]} of sequence at position {i} is different from expected shape {rest}"
+            )
         row = row[-length:] if truncating == "pre" else row[:length]
         if padding == "pre":
             out[i, length - len(row) :] = row

@@ -40,9 +40,7 @@ def _as_columns(solver: Callable) -> Callable:
 
 
 solve = _as_columns(jnp.linalg.solve)
-solve_triangular = _as_columns(
-    lambda a, b, lower=False: lax.linalg.triangular_solve(a, b, left_side=True, lower=lower)
-)
+solve_triangular = _as_columns(lambda a, b, lower=False: lax.linalg.triangular_solve(a, b, left_side=True, lower=lower))
 
 
 def qr(x: jax.Array, mode: str = "reduced") -> tuple[jax.Array, ...]:

@@ -7,12 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from triceras.core import tree
+from triceras.core import dtypes, tree
 from triceras.core.spec import Spec
 
 NO_GRADIENTS = (
-    "The numpy backend has no gradients. Train on jax, torch or tensorflow: `model.to_backend(\"jax\")` moves a model."
+    'The numpy backend has no gradients. Train on jax, torch or tensorflow: `model.to_backend("jax")` moves a model.'
 )
+
+PROBES = (12, 18)  # sizes put in place of unknown dimensions; what differs between the two is unknown in the result
 
 
 class Transforms:
@@ -78,5 +80,19 @@ class Transforms:
         return fn
 
     def eval_shape(self, fn: Callable, *specs: Any) -> Any:
-        zeros = tree.map_structure(lambda s: np.zeros([d or 1 for d in s.shape], s.dtype), specs)
-        return tree.map_structure(lambda x: Spec(x.shape, self.dtype(x)), fn(*zeros))
+        first, second = (self._shapes(fn, specs, unknown) for unknown in PROBES)
+        return tree.map_structure(_merged, first, second)
+
+    def _shapes(self, fn: Callable, specs: tuple, unknown: int) -> Any:
+        def zeros(s: Any) -> Any:
+            sizes = [unknown if d is None else d for d in s.shape] if isinstance(s, Spec) else None
+            return s if sizes is None else np.zeros(sizes, dtypes.to_numpy_dtype(s.dtype))
+
+        outputs = fn(*tree.map_structure(zeros, specs))
+        return tree.map_structure(lambda x: Spec(x.shape, self.dtype(x)) if isinstance(x, np.ndarray) else x, outputs)
+
+
+def _merged(a: Any, b: Any) -> Any:
+    if not isinstance(a, Spec):
+        return a
+    return Spec([m if m == n else None for m, n in zip(a.shape, b.shape, strict=True)], a.dtype)

@@ -106,6 +106,7 @@ class GRU(CellRNN):
             reset_after=reset_after,
             dtype=kwargs.get("dtype"),
             trainable=kwargs.get("trainable", True),
+            name="gru_cell",
         )
         super().__init__(
             cell,

@@ -106,6 +106,7 @@ class LSTM(CellRNN):
             seed=seed,
             dtype=kwargs.get("dtype"),
             trainable=kwargs.get("trainable", True),
+            name="lstm_cell",
         )
         super().__init__(
             cell,

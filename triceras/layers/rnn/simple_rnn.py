@@ -94,6 +94,7 @@ class SimpleRNN(CellRNN):
             seed=seed,
             dtype=kwargs.get("dtype"),
             trainable=kwargs.get("trainable", True),
+            name="simple_rnn_cell",
         )
         super().__init__(
             cell,

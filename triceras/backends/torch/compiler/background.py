@@ -82,11 +82,13 @@ class Build:
         return path
 
     def _run_child(self, folder: pathlib.Path) -> None:
+        if getattr(sys, "frozen", False):
+            raise RuntimeError("a frozen program has no Python to start a compiler with")
         package = str(pathlib.Path(__file__).parents[4])
         paths = os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH")]))
         threads = {name: str(torch.get_num_threads()) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS")}
         env = {**os.environ, **threads, "PYTHONPATH": paths, "TORCHINDUCTOR_COMPILE_THREADS": "1"}
-        command = [sys.executable, "-m", "triceras.backends.torch.compiler.child", str(folder), str(os.getpid())]
+        command = [sys.executable, "-P", "-m", "triceras.backends.torch.compiler.child", str(folder), str(os.getpid())]
         quiet = subprocess.DEVNULL
         with open(folder / "log", "wb") as log:
             self.process = subprocess.Popen(

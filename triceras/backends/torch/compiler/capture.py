@@ -206,6 +206,8 @@ def _explained(error: Exception) -> str:
     foreign = [f for f in frames if not f.filename.startswith((_OWN, _TORCH, "<"))]
     own = [f for f in frames if f.filename.startswith(_OWN)]
     reason = next(itertools.chain(filter(str.strip, str(error).splitlines()), [""]))
+    if "does not require grad" in reason:
+        reason = "it calls `backward()`, which a graph can't hold; `triceras.value_and_grad` can be compiled"
     for place in (*foreign[-1:], *own[-1:]):
         return f"{type(error).__name__}: {reason} ({place.filename}:{place.lineno}, in {place.name})"
     return f"{type(error).__name__}: {reason}"

@@ -24,7 +24,7 @@ def watch(parent: int) -> None:
 
 def main(folder: pathlib.Path, parent: int) -> None:
     threading.Thread(target=watch, args=(parent,), daemon=True).start()
-    os.nice(10)
+    os.nice(10)  # training goes first
     import torch
     from torch._inductor import config, standalone_compile
 

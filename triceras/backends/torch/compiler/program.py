@@ -20,6 +20,7 @@ from triceras.core import tree
 from triceras.core.scope import local
 from triceras.core.state import StatelessScope
 
+SIZES = 3  # batch sizes that get graphs at once when there is one for another size
 TURNS = 10  # calls of the captured and of the compiled graph, in turn, before the faster one is kept
 OUTPUTS = 1e-3  # how far results may be off, relatively, before a graph counts as wrong
 UPDATES = 0.1  # how far the change of all Variables together may be off: noise in gradients of 0 is amplified by Adam
@@ -68,7 +69,7 @@ def jit(backend: Any, eager: Callable, fn: Callable, jit_compile: Any) -> Callab
     chosen = pace(jit_compile)
     if chosen is None:
         return eager
-    programs: dict[Any, Program] = {}
+    programs: dict[tuple, Program] = {}
 
     @functools.wraps(fn, updated=())
     def run(*args: Any, **kwargs: Any) -> Any:
@@ -84,11 +85,26 @@ def jit(backend: Any, eager: Callable, fn: Callable, jit_compile: Any) -> Callab
             return eager(*args, **kwargs)
         program = programs.get(key := tuple(key))
         if program is None:
-            program = programs[key] = Program(backend, eager, fn, chosen)
+            soon = chosen._replace(capture_after=0.0)
+            program = programs[key] = Program(backend, eager, fn, soon if _has_sibling(key, programs) else chosen)
         return program.stage(program, Call(args, kwargs, leaves))
 
     run.programs = programs
     return run
+
+
+def _has_sibling(key: tuple, programs: dict[tuple, Program]) -> bool:
+    """Whether the new one differs from a captured one by the batch size only, as the last batch of an epoch does.
+
+    Where there are many sizes, each must prove itself that it is worth a graph.
+    """
+    family = _without_batch_size(key)
+    siblings = [p for other, p in programs.items() if _without_batch_size(other) == family]
+    return len(siblings) < SIZES and any(p.captured is not None for p in siblings)
+
+
+def _without_batch_size(key: tuple) -> tuple:
+    return tuple([x[1:] if type(x) is torch.Size else x for x in key])
 
 
 class Call(NamedTuple):
@@ -117,6 +133,7 @@ class Program:
         self.seconds, self.times = 0.0, ([], [])
         self.variables: list[Any] = []
         self.natives: list[torch.Tensor] = []
+        self.parameters: list[tuple[torch.Tensor, torch.dtype, torch.device]] = []
         self.captured: Captured | None = None
         self.build: background.Build | None = None
         self.run: Callable | None = None
@@ -158,15 +175,18 @@ class Program:
             self.captured = capture(self.backend, with_tensors, self.variables, call.leaves)
             replay = Replay(self.captured.variables)
         except (NotCapturable, torch.OutOfMemoryError) as error:
-            return self.refuse(str(error), call)
+            self.refuse(str(error))
+            return self.eager(*call.args, **call.kwargs)
         self.variables = self.captured.variables
         result = self.eager(*call.args, **call.kwargs)
         outputs = [x.value if hasattr(x, "assign") else x for x in tree.flatten(result)]
         outputs = [x for x in outputs if isinstance(x, torch.Tensor)]
         problem = replay.difference(self.captured.module.forward, self.captured.constants, call.leaves, outputs)
         if problem:
-            return self.refuse(f"its graph gives other results ({problem}): it uses more than its Variables", result=result)
+            self.refuse(f"its graph gives other results ({problem}): it uses more than its Variables")
+            return result
         self.natives = [v.native for v in self.variables]
+        self.parameters = [(x, x.dtype, x.device) for x in self.natives if isinstance(x, torch.nn.Parameter)]
         self.run, self.stage, self.reason = self.captured.module.forward, Program.on_graph, "not yet compiled"
         return result
 
@@ -228,9 +248,10 @@ class Program:
 
     def stay_eager(self, reason: str) -> None:
         """Run eagerly from now on."""
-        self.reason, self.stage, self.captured, self.natives = reason, Program.uncompiled, None, []
+        self.reason, self.stage = reason, Program.uncompiled
+        self.captured, self.natives, self.parameters = None, [], []
 
-    def refuse(self, reason: str, call: Call | None) -> Any:
+    def refuse(self, reason: str) -> None:
         """Run eagerly from now on, and say why."""
         self.stay_eager(reason)
         name = getattr(self.fn, "__qualname__", type(self.fn).__name__)
@@ -238,29 +259,26 @@ class Program:
             f"{name} runs eagerly on torch, not compiled: {reason}. With `jit_compile=False` it isn't tried.",
             stacklevel=5,
         )
-        return None if call is None else self.eager(*call.args, **call.kwargs)
 
     def call_graph(self, run: Callable, call: Call) -> Any:
         """Run a graph on the Variables as they are."""
-        natives = self.natives
-        for i, variable in enumerate(self.variables):
-            if variable.native is not natives[i] and not self.replaced(i, variable.native):
-                return self.start_anew(call)
+        if not self.still_fits():
+            return self.start_anew(call)
         with torch.no_grad():
             leaves = [x if x.is_contiguous() else x.contiguous() for x in call.leaves]
-            outputs = run(*natives, *self.captured.constants, *leaves)
+            outputs = run(*self.natives, *self.captured.constants, *leaves)
         return unpack(self.captured.template, outputs)
 
-    def replaced(self, i: int, new: Any) -> bool:
-        """Whether a Variable's tensor gave way to another one that the graph can take as well."""
-        old = self.natives[i]
-        same = isinstance(new, torch.Tensor) and all(
-            getattr(new, name) == getattr(old, name) for name in ("shape", "dtype", "device")
-        )
-        if same and new.stride() == old.stride():
-            self.natives[i] = new
-            return True
-        return False
+    def still_fits(self) -> bool:
+        """Whether the Variables are such as the graph takes. Their tensors may be others, and modules may move."""
+        natives = self.natives
+        for i, variable in enumerate(self.variables):
+            new, old = variable.native, natives[i]
+            if new is not old:
+                if not isinstance(new, torch.Tensor) or _kind(new) != _kind(old):
+                    return False
+                natives[i] = new
+        return all([x.dtype is dtype and x.device == device for x, dtype, device in self.parameters])
 
     def start_anew(self, call: Call) -> Any:
         """Another dtype or device: the graph is of no use."""
@@ -280,7 +298,7 @@ class Replay:
     def __init__(self, variables: Sequence[Any]):
         self.variables = variables
         self.values = [v.native.detach().clone() for v in variables]
-        self.random = torch.get_rng_state()
+        self.random = _random_state()
 
     def difference(
         self, run: Callable, constants: Sequence[Any], leaves: Sequence[Any], outputs: Sequence[Any]
@@ -293,15 +311,15 @@ class Replay:
             outputs: the tensors that the call gave.
         """
         copies = [x.clone() for x in self.values]
-        after = torch.get_rng_state()
-        torch.set_rng_state(self.random)
+        after = _random_state()
+        _set_random_state(self.random)
         try:
             with torch.no_grad():
                 found = run(*copies, *constants, *(x.contiguous() for x in leaves))
         except Exception as error:
             return f"{type(error).__name__}: {error}"
         finally:
-            torch.set_rng_state(after)
+            _set_random_state(after)
         for got, want in zip(found, outputs, strict=True):
             if not _close(got, want):
                 return "results differ"
@@ -313,6 +331,20 @@ class Replay:
             changed += _squares(want, before)
             distance += _squares(got, want)
         return None if distance <= UPDATES**2 * changed + 1e-12 else "the Variables differ"
+
+
+def _random_state() -> tuple:
+    return torch.get_rng_state(), torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else None
+
+
+def _set_random_state(state: tuple) -> None:
+    torch.set_rng_state(state[0])
+    if state[1] is not None:
+        torch.cuda.set_rng_state_all(state[1])
+
+
+def _kind(x: torch.Tensor) -> tuple:
+    return type(x), x.shape, x.dtype, x.device, x.stride()
 
 
 def _close(got: torch.Tensor, want: torch.Tensor) -> bool:
