@@ -1,7 +1,10 @@
 """Fixtures: one process runs every installed backend."""
 
 import os
+import tempfile
 
+os.environ["KERAS_HOME"] = tempfile.mkdtemp(prefix="keras_home_")  # what the user has set up doesn't matter here
+os.environ.pop("KERAS_BACKEND", None)
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("TRICERAS_TORCH_COMPILE", "0")  # no test starts a compiler unless it asks for one

@@ -90,8 +90,8 @@ def enable_unsafe_deserialization() -> None:
         RuntimeError: always; the message says what to do instead.
     """
     raise RuntimeError(
-        "Triceras has no process-wide switch for unsafe loading. Pass `safe_mode=False` to the one call that loads a file "
-        "you trust, or register the functions that the model needs with `saving.register_keras_serializable`."
+        "Triceras has no process-wide switch for unsafe loading. Pass `safe_mode=False` to the one call that loads a "
+        "file you trust, or register the functions that the model needs with `saving.register_keras_serializable`."
     )
 
 

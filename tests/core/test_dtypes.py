@@ -15,7 +15,12 @@ NAMES = [
 ]  # fmt: skip
 FLOAT8 = ["float8_e4m3fn", "float8_e5m2"]
 WEAK = {"int": int, "float": float, "complex": complex}
-TRIPLES = [("int8", "uint8", "float16"), ("bool", "int", "int8"), ("bfloat16", "float16", "int"), ("uint64", "int8", "float")]
+TRIPLES = [
+    ("int8", "uint8", "float16"),
+    ("bool", "int", "int8"),
+    ("bfloat16", "float16", "int"),
+    ("uint64", "int8", "float"),
+]
 TUPLES = [(a,) for a in NAMES] + [
     p for p in itertools.product([*NAMES, *FLOAT8, *WEAK], repeat=2) if p[0] not in WEAK or p[1] not in WEAK
 ] + TRIPLES  # fmt: skip
@@ -137,12 +142,19 @@ def test_framework_dtypes():
 
     for name in ("float32", "bfloat16", "int8", "bool", "float16", "complex64"):
         kinds = [getattr(torch, name), getattr(tf, name), getattr(jnp, {"bool": "bool_"}.get(name, name))]
-        kinds += [jnp.dtype(name), tf.zeros(1, name).dtype, jnp.zeros(1, name).dtype, torch.zeros(1, dtype=kinds[0]).dtype]
+        kinds += [
+            jnp.dtype(name),
+            tf.zeros(1, name).dtype,
+            jnp.zeros(1, name).dtype,
+            torch.zeros(1, dtype=kinds[0]).dtype,
+        ]
         assert [keras.backend.standardize_dtype(kind) for kind in kinds] == [name] * len(kinds)
     assert keras.backend.standardize_dtype(tf.string) == "string"
 
 
-@pytest.mark.parametrize("wrong", ["float33", "", "Float32", object, object(), [1], "object", np.dtype("datetime64[s]"), 3, "complex256"])
+@pytest.mark.parametrize(
+    "wrong", ["float33", "", "Float32", object, object(), [1], "object", np.dtype("datetime64[s]"), 3, "complex256"]
+)
 def test_what_is_no_dtype(wrong):
     with pytest.raises(ValueError, match="Invalid dtype: "):
         dtypes.standardize_dtype(wrong)

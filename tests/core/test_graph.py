@@ -25,7 +25,12 @@ def test_repr_and_attributes():
     assert (x.shape, x.dtype, x.ndim, x.name) == ((None, 4), "float32", 2, "x")
     y = keras.KerasTensor((2, 3), "int32", sparse=True)
     assert repr(y) == "<KerasTensor shape=(2, 3), dtype=int32, sparse=True, ragged=False, name=keras_tensor>"
-    assert (len(y), y.T.shape, y.reshape((6,)).shape, keras.KerasTensor((1, 2)).squeeze(0).shape) == (2, (3, 2), (6,), (2,))
+    assert (len(y), y.T.shape, y.reshape((6,)).shape, keras.KerasTensor((1, 2)).squeeze(0).shape) == (
+        2,
+        (3, 2),
+        (6,),
+        (2,),
+    )
     assert is_keras_tensor(x) and not is_keras_tensor(1) and keras.backend.is_keras_tensor(y)
 
 
@@ -148,7 +153,9 @@ def test_history_and_nodes():
     assert a._keras_history[0] is dense and (a._keras_history[1], b._keras_history[1]) == (0, 1)
     assert x._keras_history[0].name == "x"
     assert dense._inbound_nodes[1].parent_nodes == [x.node] and dense._inbound_nodes[0].output_tensors == [a]
-    with pytest.raises(AttributeError, match="The layer d has multiple inbound nodes and thus no single defined output"):
+    with pytest.raises(
+        AttributeError, match="The layer d has multiple inbound nodes and thus no single defined output"
+    ):
         _ = dense.output
     with pytest.raises(AttributeError, match="The layer e has never been called and thus has no defined input"):
         _ = keras.layers.Dense(1, name="e").input
@@ -164,5 +171,7 @@ def test_function_and_operation():
     np.testing.assert_array_equal(f(np.ones(2, "float32")), [3, 3])
     assert f.compute_output_shape((2,)) == (2,)
     assert Double(name="mine").get_config() == {"name": "mine"}
-    with pytest.raises(ValueError, match="`name` must be a string and cannot contain character `/`. Received: name=a/b .of type"):
+    with pytest.raises(
+        ValueError, match="`name` must be a string and cannot contain character `/`. Received: name=a/b .of type"
+    ):
         Double(name="a/b")

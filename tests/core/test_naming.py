@@ -47,7 +47,9 @@ def test_counts_run_until_the_session_is_cleared():
 def test_no_name_twice_from_threads():
     keras.backend.clear_session()
     names = []
-    threads = [threading.Thread(target=lambda: names.extend(naming.auto_name("t") for _ in range(200))) for _ in range(4)]
+    threads = [
+        threading.Thread(target=lambda: names.extend(naming.auto_name("t") for _ in range(200))) for _ in range(4)
+    ]
     for t in threads:
         t.start()
     for t in threads:

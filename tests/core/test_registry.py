@@ -141,7 +141,9 @@ def test_two_backends_in_one_op():
         for name in (a, b):
             with keras.use_backend(name):
                 values.append(keras.ops.ones((2,)))
-        with pytest.raises(TypeError, match=rf"Tensors of two backends in one operation: {a} and {b}\. .*convert\(x, '{a}'\)"):
+        with pytest.raises(
+            TypeError, match=rf"Tensors of two backends in one operation: {a} and {b}\. .*convert\(x, '{a}'\)"
+        ):
             keras.ops.concatenate(values)
         with keras.use_backend(a):
             v = keras.Variable([1.0, 2.0])

@@ -77,10 +77,16 @@ def test_without_keras_home_the_file_is_in_the_home_folder(fresh, monkeypatch):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ('{\n "backend": "jax"\n "floatx": "float32"}', r"keras\.json, line 3, column 2: Expecting ',' delimiter. Mend"),
+        (
+            '{\n "backend": "jax"\n "floatx": "float32"}',
+            r"keras\.json, line 3, column 2: Expecting ',' delimiter. Mend",
+        ),
         ("", r"keras\.json, line 1, column 1: Expecting value"),
         ('["jax"]', r"keras\.json: expected a JSON object such as .*; got '\[\"jax\"\]'"),
-        ('{"floatx": "float33"}', r"keras\.json: floatx must be one of float16, bfloat16, float32, float64; got 'float33'"),
+        (
+            '{"floatx": "float33"}',
+            r"keras\.json: floatx must be one of float16, bfloat16, float32, float64; got 'float33'",
+        ),
         ('{"image_data_format": "last"}', "image_data_format must be one of channels_last, channels_first; got 'last'"),
         ('{"epsilon": "small"}', r"keras\.json: epsilon must be a number; got 'small'"),
         ('{"epsilon": true}', r"keras\.json: epsilon must be a number; got True"),
@@ -114,7 +120,9 @@ def test_a_file_may_hold_more(fresh):
 
 def test_an_unknown_backend_says_who_asked_for_it(fresh, monkeypatch):
     write(fresh, {"backend": "zzz"})
-    with pytest.raises(ValueError, match=r"keras\.json: Unknown backend 'zzz'\. Known backends: jax, torch, tensorflow"):
+    with pytest.raises(
+        ValueError, match=r"keras\.json: Unknown backend 'zzz'\. Known backends: jax, torch, tensorflow"
+    ):
         config.backend()
     monkeypatch.setenv("KERAS_BACKEND", "pytorch")
     with pytest.raises(ValueError, match="KERAS_BACKEND: Unknown backend 'pytorch'. Did you mean 'torch'"):
@@ -124,11 +132,17 @@ def test_an_unknown_backend_says_who_asked_for_it(fresh, monkeypatch):
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: keras.config.set_floatx("float8"), "floatx must be one of float16, bfloat16, float32, float64; got 'float8'"),
+        (
+            lambda: keras.config.set_floatx("float8"),
+            "floatx must be one of float16, bfloat16, float32, float64; got 'float8'",
+        ),
         (lambda: keras.config.set_image_data_format("first"), "image_data_format must be one of channels_last"),
         (lambda: keras.config.set_epsilon("tiny"), "epsilon must be a number; got 'tiny'"),
         (lambda: keras.config.set_backend("jaxx"), "Unknown backend 'jaxx'. Did you mean 'jax'"),
-        (lambda: keras.config.standardize_data_format("first"), r"one of \{'channels_first', 'channels_last'\}.*=first"),
+        (
+            lambda: keras.config.standardize_data_format("first"),
+            r"one of \{'channels_first', 'channels_last'\}.*=first",
+        ),
     ],
 )
 def test_wrong_values_change_nothing(fresh, call, message):

@@ -182,7 +182,12 @@ def test_trainable_flips(trainable_backend):
 def test_copies_are_independent(backend):
     for v in (keras.Variable([1.0, 2.0], name="v", trainable=False), keras.Variable([1, 2], dtype="int8")):
         for copied in (copy.deepcopy(v), pickle.loads(pickle.dumps(v)), copy.copy(v)):
-            assert (copied.path, copied.dtype, copied.trainable, copied.shape) == (v.path, v.dtype, v.trainable, v.shape)
+            assert (copied.path, copied.dtype, copied.trainable, copied.shape) == (
+                v.path,
+                v.dtype,
+                v.trainable,
+                v.shape,
+            )
             assert copied.backend is v.backend
             copied.assign([5, 5])
             assert v.numpy().tolist() == [1, 2]

@@ -375,7 +375,12 @@ def probe_multi_input_build():
     DictOf()({"a": X, "b": X})
     Optional()(X, X)
     Optional()(X, X, key=X)
-    return [list(map(list, s)) if isinstance(s, (list, tuple)) and s and isinstance(s[0], tuple) and None not in s else str(s) for s in shapes]
+    return [
+        list(map(list, s))
+        if isinstance(s, (list, tuple)) and s and isinstance(s[0], tuple) and None not in s
+        else str(s)
+        for s in shapes
+    ]
 
 
 def probe_dtypes():
@@ -394,7 +399,13 @@ def probe_dtypes():
         out.append([d.compute_dtype, inner.compute_dtype, keras.backend.standardize_dtype(y.dtype),
                     keras.backend.standardize_dtype(e.dtype), keras.config.dtype_policy().name])  # fmt: skip
         model = keras.Sequential([keras.Input((3,)), layers.Dense(2), layers.Activation("softmax", dtype="float32")])
-        out.append([model.dtype_policy.name, model.layers[0].dtype_policy.name, keras.backend.standardize_dtype(model(X).dtype)])
+        out.append(
+            [
+                model.dtype_policy.name,
+                model.layers[0].dtype_policy.name,
+                keras.backend.standardize_dtype(model(X).dtype),
+            ]
+        )
     finally:
         keras.config.set_dtype_policy("float32")
     return out
@@ -410,7 +421,9 @@ def probe_autocast():
             self.ints = self.add_weight(shape=(3,), name="ints", dtype="int32", initializer="zeros", trainable=False)
 
         def call(self, x, extra=None):
-            seen.append([keras.backend.standardize_dtype(t.dtype) for t in (x, self.w.value, self.kept.value, self.ints.value)])
+            seen.append(
+                [keras.backend.standardize_dtype(t.dtype) for t in (x, self.w.value, self.kept.value, self.ints.value)]
+            )
             if extra is not None:
                 seen[-1].append(keras.backend.standardize_dtype(extra.dtype))
             return x
@@ -434,7 +447,13 @@ def probe_policy_errors():
 def probe_constraints_and_regularizers():
     class Own(layers.Layer):
         def build(self, shape):
-            self.w = self.add_weight(shape=(2,), initializer=keras.initializers.Constant(2.0), regularizer="l2", constraint="non_neg", name="w")
+            self.w = self.add_weight(
+                shape=(2,),
+                initializer=keras.initializers.Constant(2.0),
+                regularizer="l2",
+                constraint="non_neg",
+                name="w",
+            )
             self.default = self.add_weight(name="scalar")
             self.b = self.add_weight(shape=(1,), dtype="bool", name="b", trainable=False)
 
@@ -443,7 +462,13 @@ def probe_constraints_and_regularizers():
 
     layer = Own()
     layer(X)
-    return [float(v) for v in layer.losses], type(layer.w.constraint).__name__, layer.default.shape, layer.b.dtype, kinds(layer)
+    return (
+        [float(v) for v in layer.losses],
+        type(layer.w.constraint).__name__,
+        layer.default.shape,
+        layer.b.dtype,
+        kinds(layer),
+    )
 
 
 def probe_batch_norm_frozen():
@@ -507,7 +532,10 @@ def probe_forgotten_super():
         def call(self, x):
             return self.d(x)
 
-    return [attempt(lambda: Forgot()(X)).split(",")[0].split(":")[0], attempt(lambda: ForgotWithLayer()(X)).split(":")[0]]
+    return [
+        attempt(lambda: Forgot()(X)).split(",")[0].split(":")[0],
+        attempt(lambda: ForgotWithLayer()(X)).split(":")[0],
+    ]
 
 
 def probe_order_of_attributes():

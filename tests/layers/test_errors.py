@@ -25,7 +25,9 @@ def test_errors_in_call_tell_the_arguments():
     with pytest.raises(ValueError) as error:
         Fails(name="mine")([X, X[:1]], scale=3.0, training=True)
     text = str(error.value)
-    assert text.startswith("Exception encountered when calling Fails.call().\n\nboom\n\nArguments received by Fails.call()")
+    assert text.startswith(
+        "Exception encountered when calling Fails.call().\n\nboom\n\nArguments received by Fails.call()"
+    )
     assert "  • inputs=[numpy.ndarray(shape=(2, 3), dtype=float32), numpy.ndarray(shape=(1, 3), dtype=float32)]" in text
     assert "  • scale=3.0" in text and "  • training=True" in text and "mine" in text
 
@@ -106,7 +108,9 @@ def test_forgotten_super_init():
         def call(self, x):
             return self.dense(x)
 
-    with pytest.raises(RuntimeError, match=r"In layer Forgot, you forgot to call `super\(\).__init__\(\)` as the first"):
+    with pytest.raises(
+        RuntimeError, match=r"In layer Forgot, you forgot to call `super\(\).__init__\(\)` as the first"
+    ):
         Forgot()(X)
 
 
@@ -128,9 +132,13 @@ def test_attributes_may_come_before_super_init():
 
 def test_disconnected_graphs():
     x, y = keras.Input((2,), name="x"), keras.Input((2,), name="y")
-    with pytest.raises(ValueError, match=r"is not connected to `inputs`: it needs tensor 'y' .*among the inputs \['x'\]"):
+    with pytest.raises(
+        ValueError, match=r"is not connected to `inputs`: it needs tensor 'y' .*among the inputs \['x'\]"
+    ):
         keras.Model(x, layers.Dense(1)(y))
-    with pytest.raises(ValueError, match='The name "d" is used 2 times in the model. All operation names should be unique.'):
+    with pytest.raises(
+        ValueError, match='The name "d" is used 2 times in the model. All operation names should be unique.'
+    ):
         keras.Model(x, layers.Dense(1, name="d")(layers.Dense(1, name="d")(x)))
     with pytest.raises(ValueError, match="All `outputs` values must be KerasTensors"):
         keras.Model(x, 3)
@@ -142,7 +150,9 @@ def test_wrong_weights_change_nothing():
     before = layer.get_weights()
     with pytest.raises(ValueError, match=r"weight list of length 1, but the layer was expecting 2 weights\."):
         layer.set_weights(before[:1])
-    with pytest.raises(ValueError, match=r"Layer d weight shape \(2,\) is not compatible with provided weight shape \(3,\)"):
+    with pytest.raises(
+        ValueError, match=r"Layer d weight shape \(2,\) is not compatible with provided weight shape \(3,\)"
+    ):
         layer.set_weights([before[0] + 1, np.ones(3)])
     np.testing.assert_array_equal(layer.get_weights()[0], before[0])
 
@@ -152,7 +162,9 @@ def test_configs_that_cannot_be_stored():
         def __init__(self, thing, **kwargs):
             super().__init__(**kwargs)
 
-    with pytest.raises(NotImplementedError, match=r"Object Holds was created by passing arguments .*Override `get_config\(\)`"):
+    with pytest.raises(
+        NotImplementedError, match=r"Object Holds was created by passing arguments .*Override `get_config\(\)`"
+    ):
         Holds(object()).get_config()
 
 

@@ -71,7 +71,9 @@ def test_from_embedding_to_lstm(backend, kind):
     y = numbers(model(TOKENS))
     assert numbers(seen.seen).tolist() == KEPT
     # What is masked doesn't count: the state of the last real token comes out.
-    embedding, lstm, dense = (w for w in model._flatten_layers() if isinstance(w, (layers.Embedding, layers.LSTM, layers.Dense)))
+    embedding, lstm, dense = (
+        w for w in model._flatten_layers() if isinstance(w, (layers.Embedding, layers.LSTM, layers.Dense))
+    )
     for row, length in zip(range(3), (2, 1, 4), strict=True):
         alone = dense(lstm(ops.take(embedding.embeddings, TOKENS[row : row + 1, :length], axis=0)))
         np.testing.assert_allclose(y[row], numbers(alone)[0], rtol=1e-4, atol=1e-5)
@@ -116,7 +118,9 @@ def test_layers_that_do_not_mask_warn_and_drop():
                 return inputs + 1
 
         seen = Sees()
-        with pytest.warns(UserWarning, match=r"Layer 'drops' \(of type Drops\) was passed an input with a mask attached"):
+        with pytest.warns(
+            UserWarning, match=r"Layer 'drops' \(of type Drops\) was passed an input with a mask attached"
+        ):
             y = Drops(name="drops")(x)
         seen(y)
         assert seen.seen is None

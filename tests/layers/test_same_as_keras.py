@@ -50,7 +50,10 @@ def test_config(keras_results, name, expression, shapes, kwargs):
     with triceras.use_backend("numpy"):
         layer = eval(expression)
         layer(*inputs_of(shapes))
-        ours, theirs = json.loads(json.dumps(layer.get_config(), default=str)), json.loads(keras_results[name]["config"])
+        ours, theirs = (
+            json.loads(json.dumps(layer.get_config(), default=str)),
+            json.loads(keras_results[name]["config"]),
+        )
         for config in (ours, theirs):
             config.pop("name", None)
             config.get("cell", {}).get("config", {}).pop("name", None)

@@ -35,7 +35,9 @@ def residual():
 
 
 def nested():
-    inner = keras.Sequential([keras.Input((4,)), layers.Dense(3, name="i1"), layers.BatchNormalization(name="i2")], name="inner")
+    inner = keras.Sequential(
+        [keras.Input((4,)), layers.Dense(3, name="i1"), layers.BatchNormalization(name="i2")], name="inner"
+    )
     x = keras.Input((4,), name="x")
     middle = keras.Model(x, layers.Dense(2, name="m")(inner(x)), name="middle")
     y = keras.Input((4,), name="y")
@@ -118,7 +120,9 @@ def probe_shapes_and_names():
 
 
 def probe_summaries():
-    return {f.__name__: text(f()).replace("(2, 2)   ", "(None, 2)") for f in MODELS}  # Keras keeps the first batch's size
+    return {
+        f.__name__: text(f()).replace("(2, 2)   ", "(None, 2)") for f in MODELS
+    }  # Keras keeps the first batch's size
 
 
 def probe_summary_options():
@@ -175,7 +179,8 @@ def probe_graph_errors():
         attempt(lambda: keras.Sequential([layers.Dense(1)]).weights),
         kind(lambda: keras.Sequential([layers.Dense(1)]).input_shape),
         kind(lambda: keras.Sequential([keras.Input((2,)), layers.Dense(1)]).add(keras.Input((3,)))),
-        attempt(lambda: keras.Input()), attempt(lambda: keras.Input((2,), batch_shape=(1, 2))),
+        attempt(lambda: keras.Input()),
+        attempt(lambda: keras.Input((2,), batch_shape=(1, 2))),
         kind(lambda: keras.Input((-1, "a"))),
     ]
 
@@ -205,11 +210,22 @@ def probe_structures():
     x = keras.Input((4,), name="x")
     d = layers.Dense(1, name="d", kernel_initializer="ones")
     y = d(x)
-    kinds = [keras.Model(x, [y]), keras.Model(x, (y, x)), keras.Model(x, {"k": y, "j": [x, y]}), keras.Model([x], y), keras.Model({"x": x}, y)]
+    kinds = [
+        keras.Model(x, [y]),
+        keras.Model(x, (y, x)),
+        keras.Model(x, {"k": y, "j": [x, y]}),
+        keras.Model([x], y),
+        keras.Model({"x": x}, y),
+    ]
     shapes = []
     for m in kinds:
         out = m({"x": X} if isinstance(m.input_shape, dict) else [X] if isinstance(m.input, list) else X)
-        shapes.append([type(out).__name__ if keras.tree.is_nested(out) else "tensor", [tuple(t.shape) for t in keras.tree.flatten(out)]])
+        shapes.append(
+            [
+                type(out).__name__ if keras.tree.is_nested(out) else "tensor",
+                [tuple(t.shape) for t in keras.tree.flatten(out)],
+            ]
+        )
     return shapes
 
 

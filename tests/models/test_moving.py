@@ -32,7 +32,9 @@ def make(optimizer):
             layers.Dense(3),
         ]
     )
-    model.compile(OPTIMIZERS[optimizer](keras), keras.losses.SparseCategoricalCrossentropy(from_logits=True), metrics=["accuracy"])
+    model.compile(
+        OPTIMIZERS[optimizer](keras), keras.losses.SparseCategoricalCrossentropy(from_logits=True), metrics=["accuracy"]
+    )
     return model
 
 
@@ -122,7 +124,9 @@ def test_metrics_and_seeds_move_too():
         state = [v.numpy() for v in model.non_trainable_variables]
         metrics = [v.numpy() for v in model.metrics_variables]
     model.to_backend("torch")
-    assert {v.backend.name for v in (*model.variables, *model.optimizer.variables, *model.metrics_variables)} == {"torch"}
+    assert {v.backend.name for v in (*model.variables, *model.optimizer.variables, *model.metrics_variables)} == {
+        "torch"
+    }
     for before, v in zip(state, model.non_trainable_variables, strict=True):
         np.testing.assert_array_equal(before, v.numpy())
     for before, v in zip(metrics, model.metrics_variables, strict=True):

@@ -126,7 +126,9 @@ def test_a_layer_of_another_backend_is_refused():
             def call(self, inputs):
                 return self.inner(inputs)
 
-        with pytest.raises(ValueError, match=r"'foreign' lives on backend jax.*'net', which lives on torch.*to_backend"):
+        with pytest.raises(
+            ValueError, match=r"'foreign' lives on backend jax.*'net', which lives on torch.*to_backend"
+        ):
             Net()(X)
         x = keras.Input((8,))
         foreign.build((None, 8))

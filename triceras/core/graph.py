@@ -50,6 +50,8 @@ class KerasTensor(Spec):
         self.node: Node | None = None
         self.index = 0
 
+    ragged_rank = row_splits_dtype = None  # of ragged tensors alone
+
     def __setstate__(self, state: tuple) -> None:
         for name, value in state[1].items():
             setattr(self, name, value)
@@ -207,7 +209,8 @@ class Operation:
     def __init__(self, name: str | None = None):
         if name is not None and (not isinstance(name, str) or "/" in name):
             raise ValueError(
-                f"Argument `name` must be a string and cannot contain character `/`. Received: name={name} (of type {type(name)})"
+                "Argument `name` must be a string and cannot contain character `/`. "
+                f"Received: name={name} (of type {type(name)})"
             )
         self.name = name or naming.auto_name(type(self).__name__)
         self._node_references: list[weakref.ref[Node]] = []

@@ -7,12 +7,13 @@ from typing import Any
 from triceras.layers.activation_layers import LeakyReLU, ReLU, Softmax
 from triceras.layers.attention import MultiHeadAttention
 from triceras.layers.convolutional import Conv1D, Conv2D, Conv3D
-from triceras.layers.core import Activation, Dense, Embedding, Identity, Masking
+from triceras.layers.core import Activation, Dense, Embedding, Identity
 from triceras.layers.einsum_dense import EinsumDense
 from triceras.layers.input_layer import Input, InputLayer
 from triceras.layers.input_spec import InputSpec
 from triceras.layers.lambda_layer import Lambda
 from triceras.layers.layer import Layer
+from triceras.layers.masking import Masking
 from triceras.layers.merging import (
     Add,
     Average,

@@ -260,13 +260,9 @@ class Model(Trainer, Layer):
         Returns:
             Dict with `trainable_variables`, `non_trainable_variables`, `optimizer_variables`, `metrics_variables`.
         """
-        if value_format not in ("backend_tensor", "numpy_array"):
-            raise ValueError(
-                "Invalid `value_format` argument. Expected one of {'numpy_array', 'backend_tensor'}. Received: "
-                f"value_format={value_format}"
-            )
-        read = (lambda v: v.numpy()) if value_format == "numpy_array" else (lambda v: v.value)
-        return {kind: _nested({v.path: read(v) for v in variables}) for kind, variables in self._state_groups().items()}
+        from triceras.models import state_tree as trees
+
+        return trees.read(self, value_format)
 
     def set_state_tree(self, state_tree: dict[str, Any]) -> None:
         """Assign what `get_state_tree` gave.
@@ -274,23 +270,9 @@ class Model(Trainer, Layer):
         Raises:
             ValueError: a kind or path that this model doesn't have.
         """
-        groups = self._state_groups()
-        for kind, values in state_tree.items():
-            if kind not in groups:
-                raise ValueError(f"Unknown kind of state: {kind}. Known: {', '.join(groups)}.")
-            by_path = {v.path: v for v in groups[kind]}
-            for path, value in _flat(values).items():
-                if path not in by_path:
-                    raise ValueError(f"Variable {path} in {kind} isn't in the model. Known: {', '.join(by_path)}.")
-                by_path[path].assign(value)
+        from triceras.models import state_tree as trees
 
-    def _state_groups(self) -> dict[str, list[Any]]:
-        return {
-            "trainable_variables": self.trainable_variables,
-            "non_trainable_variables": self.non_trainable_variables,
-            "optimizer_variables": self.optimizer.variables if getattr(self, "optimizer", None) is not None else [],
-            "metrics_variables": self.metrics_variables,
-        }
+        trees.write(self, state_tree)
 
 
 def _is_functional(args: tuple, kwargs: dict[str, Any]) -> bool:
@@ -312,23 +294,6 @@ def _functional_class(cls: type) -> type:
 def _takes(cls: type, name: str) -> bool:
     parameters = inspect.signature(cls.__init__).parameters
     return name in parameters or any(p.kind is p.VAR_KEYWORD for p in parameters.values())
-
-
-def _nested(values: dict[str, Any]) -> dict[str, Any]:
-    result: dict[str, Any] = {}
-    for path, value in values.items():
-        *folders, name = path.split("/")
-        place = result
-        for folder in folders:
-            place = place.setdefault(folder, {})
-        place[name] = value
-    return result
-
-
-def _flat(values: Any, prefix: str = "") -> dict[str, Any]:
-    if not isinstance(values, dict):
-        return {prefix: values}
-    return {k: v for name, x in values.items() for k, v in _flat(x, f"{prefix}/{name}" if prefix else name).items()}
 
 
 def model_from_json(json_string: str, custom_objects: Any = None) -> Model:
