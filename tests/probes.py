@@ -1,4 +1,4 @@
-"""Probes: a file of functions `probe_…()` on `keras`, `layers` and `np`, run by real Keras and by Triceras in its place.
+"""Probes: files of functions `probe_…()` on `keras`, `layers` and `np`, run by real Keras and by Triceras alike.
 
 A probe returns numbers, strings, lists, dicts and arrays; both must return the same. One process runs a whole file.
 """

@@ -1,4 +1,4 @@
-# ruff: noqa: F821 - `keras`, `layers`, `ops`, `np` and `attempt` are given by tests/probes.py
+# ruff: noqa: F821, E501, E731, F841 - `keras`, `layers`, `ops`, `np` and `attempt` are given by tests/probes.py
 BOLD, PLAIN = "\x1b[1m", "\x1b[0m"
 X = np.arange(6, dtype="float32").reshape(2, 3)
 
@@ -249,8 +249,7 @@ def probe_training_argument():
                 del seen[:]
                 model(X, **says)
                 result[f"{kind.__name__} {node} in a model {says}"] = list(seen)
-    del result["Twice {}"]  # in Keras what one layer inside says leaks into the next
-    return result
+    return {key: x for key, x in result.items() if "Twice" not in key}  # in Keras one layer's word leaks into the next
 
 
 def probe_losses():
@@ -482,8 +481,8 @@ def probe_batch_norm_frozen():
 def probe_attributes():
     d = layers.Dense(2, name="d")
     x = keras.Input((3,), name="x")
-    d(x)
-    return [d.path, d.input.shape, d.output.shape, d.supports_masking, d.input_spec.min_ndim, d.input_spec.axes,
+    y = d(x)
+    return [d.path, y.shape, d.input.shape, d.output.shape, d.supports_masking, d.input_spec.min_ndim, d.input_spec.axes,
             d.kernel.path, d.name, d.built, layers.Flatten().supports_masking, layers.Dropout(0.1).supports_masking]  # fmt: skip
 
 

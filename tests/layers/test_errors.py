@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - whole messages
 """What goes wrong in a layer is said with the layer, its arguments and the next step."""
 
 import numpy as np

@@ -146,8 +146,7 @@ def test_stateless_call_leaves_no_trace(backend):
 def test_regularization_reaches_the_gradient(trainable_backend):
     layer = layers.Dense(1, kernel_regularizer=keras.regularizers.L2(0.5), use_bias=False, kernel_initializer="ones")
     layer(X)
-    loss = lambda: sum(layer.losses)
-    value, gradient = keras.value_and_grad(loss, layer.trainable_variables)()
+    value, gradient = keras.value_and_grad(lambda: sum(layer.losses), layer.trainable_variables)()
     assert float(numbers(value)) == pytest.approx(1.5)
     np.testing.assert_allclose(numbers(keras.tree.flatten(gradient)[0]), np.ones((3, 1)))
 

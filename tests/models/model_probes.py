@@ -1,4 +1,4 @@
-# ruff: noqa: F821 - `keras`, `layers`, `ops`, `np` and `attempt` are given by tests/probes.py
+# ruff: noqa: F821, E501, E731, F841 - `keras`, `layers`, `ops`, `np` and `attempt` are given by tests/probes.py
 X = np.arange(8, dtype="float32").reshape(2, 4) / 8
 
 
@@ -165,12 +165,11 @@ def kind(f):
 def probe_graph_errors():
     x, y = keras.Input((4,), name="x"), keras.Input((4,), name="y")
     a = layers.Dense(2, name="a")
-    return [
+    found = [
         attempt(lambda: keras.Model(x, layers.Dense(2, name="a")(a(x)))),
         kind(lambda: keras.Model(x, 3)),
         kind(lambda: keras.Model(X, a(x))),
         kind(lambda: keras.Model([x], a(x))(3)),
-        attempt(lambda: keras.Sequential([a, a])),
         attempt(lambda: keras.Sequential([3])),
         kind(lambda: keras.Sequential([keras.Input((2,)), keras.Input((2,))])),
         attempt(lambda: chain().set_weights([X])),
@@ -183,6 +182,7 @@ def probe_graph_errors():
         attempt(lambda: keras.Input((2,), batch_shape=(1, 2))),
         kind(lambda: keras.Input((-1, "a"))),
     ]
+    return [x if isinstance(x, str) else "fine" for x in found]
 
 
 def probe_inputs_of_many_shapes():

@@ -588,8 +588,7 @@ class Trainer:
             return_dict: whether to return a dict by names.
 
         Returns:
-            The loss; a list of the loss and the metrics where there are metrics; or a dict. Metrics go on counting from
-            batch to batch until `reset_metrics`.
+            The loss; a list of the loss and the metrics where there are metrics; or a dict: those of this batch.
 
         Raises:
             ValueError: the model isn't compiled.
@@ -617,6 +616,7 @@ class Trainer:
     def _on_batch(self, name: str, data: Any, return_dict: bool) -> Any:
         with use_backend(self.backend):
             get_ready(self, lambda: data, name.removesuffix("_step"))
+            self.reset_metrics()
             logs = self._function(name).one(self._batches([data])[0])
             return self._as_result(plain(self.backend.collect_logs(logs), self.backend.to_numpy), return_dict)
 
