@@ -135,3 +135,11 @@ def test_errors(make, message):
 def test_one_class_is_warned_about():
     with triceras.use_backend("numpy"), pytest.warns(SyntaxWarning, match="Consider 'binary_crossentropy'"):
         losses.categorical_crossentropy([[1.0]], [[0.5]])
+
+
+def test_shapes_that_do_not_fit_are_named(backend):
+    loss = losses.MeanSquaredError()
+    with pytest.raises(
+        ValueError, match=r"mean_squared_error.*targets of shape \(2, 3\).*predictions of shape \(2, 2\)"
+    ):
+        loss(np.ones((2, 3)), ops.ones((2, 2)))

@@ -7,6 +7,7 @@ from typing import Any
 
 from triceras import dtype_policies, ops
 from triceras.core import config, dtypes, masks, naming, registry, tree
+from triceras.ops.rules import broadcast_shapes
 
 
 class Loss:
@@ -104,7 +105,15 @@ class FunctionLoss(Loss):
     def call(self, y_true: Any, y_pred: Any) -> Any:
         if not tree.is_nested(y_true) and not tree.is_nested(y_pred):
             y_true, y_pred = match_ranks(y_true, y_pred)
-        return self.fn(y_true, y_pred, **self.settings)
+        try:
+            return self.fn(y_true, y_pred, **self.settings)
+        except Exception as error:
+            if tree.is_nested(y_true) or tree.is_nested(y_pred) or _fit(tuple(y_true.shape), tuple(y_pred.shape)):
+                raise
+            raise ValueError(
+                f"Loss '{self.name}' can't compare targets of shape {tuple(y_true.shape)} with predictions of shape "
+                f"{tuple(y_pred.shape)}: {error}"
+            ) from error
 
     def get_config(self) -> dict[str, Any]:
         config = {**super().get_config(), **self.settings}
@@ -124,6 +133,14 @@ class FunctionLoss(Loss):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}({self.fn}, kwargs={self.settings})>"
+
+
+def _fit(a: tuple, b: tuple) -> bool:
+    try:
+        broadcast_shapes(a, b)
+    except ValueError:
+        return False
+    return True
 
 
 # --- shapes and dtypes -----------------------------------------------------------------------------------------------

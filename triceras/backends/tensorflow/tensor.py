@@ -140,12 +140,18 @@ def _constant(x: Any, dtype: str | None) -> tf.Tensor:
     return tf.convert_to_tensor(array)
 
 
+_ALIGNMENT = 64  # bytes: where memory isn't aligned so, TensorFlow's kernels end the process
+
+
 def _from_dlpack(x: Any, owner: Any) -> tf.Tensor:
     """Another backend's tensor: shared memory where DLPack can, else through NumPy."""
     try:
-        return tf.experimental.dlpack.from_dlpack(x.__dlpack__())
+        on_host = x.__dlpack_device__()[0] == 1
+        if not on_host or np.from_dlpack(x).ctypes.data % _ALIGNMENT == 0:
+            return tf.experimental.dlpack.from_dlpack(x.__dlpack__())
     except Exception:  # frameworks raise what they like: strides, devices, dtypes or gradients in the way
-        return tf.convert_to_tensor(owner.to_numpy(x))
+        pass
+    return tf.convert_to_tensor(owner.to_numpy(x))
 
 
 def _short_name(name: str) -> str:
