@@ -44,7 +44,8 @@ def jit(fn: Callable, variables: Any = None, donate: bool = True) -> Callable:
     It is traced at the first call and again for other shapes, dtypes and non-tensor arguments. Tensors and NumPy arrays
     among its arguments (also inside lists, tuples and dicts) vary from call to call; everything else (numbers, strings,
     None, objects) is part of what is compiled for. Python side effects happen only while it is traced; results that are
-    no tensors are those of the trace. On NumPy the function is returned unchanged.
+    no tensors are those of the trace. On torch it runs eagerly until a graph pays, and for ever where no graph does the
+    same; results that are to be differentiated are always eager there. On NumPy the function is returned unchanged.
 
     Args:
         fn: the function.

@@ -724,3 +724,17 @@ def test_a_step_can_be_captured():
     for a, b in zip(captured.get_weights(), eager.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
     assert captured.calls.numpy() == 5
+
+
+def test_state_dicts_fit_a_second_model():
+    """The keys say where a layer stands, not what it was named automatically."""
+
+    def make():
+        x = triceras.Input((3,))
+        return triceras.Model(x, triceras.Sequential([triceras.layers.Dense(2)])(triceras.layers.Dense(3)(x)))
+
+    with triceras.use_backend("torch"):
+        first, second = make(), make()
+        second.load_state_dict(first.state_dict())
+        for a, b in zip(first.get_weights(), second.get_weights(), strict=True):
+            np.testing.assert_array_equal(a, b)

@@ -1,10 +1,5 @@
 """Compiled functions on torch: captured graphs equal eager calls, and every doubt leaves a function eager."""
 
-import json
-import os
-import subprocess
-import sys
-import time
 import warnings
 
 import numpy as np
@@ -16,8 +11,7 @@ from triceras.core import registry
 
 torch = pytest.importorskip("torch")
 
-from triceras.backends.torch import compiler  # noqa: E402
-from triceras.backends.torch.compiler import background, capture, program  # noqa: E402
+from triceras.backends.torch.compiler import program  # noqa: E402
 
 
 @pytest.fixture(autouse=True)
@@ -382,7 +376,22 @@ def test_errors_of_the_function_are_its_own():
             step(torch.ones(2, 3))
 
 
-# --- the compiler -----------------------------------------------------------------------------------------------------
+def test_data_that_no_graph_takes_give_the_functions_own_error():
+    table, calls = triceras.Variable(np.ones((3, 2)), trainable=False), triceras.Variable(0.0, trainable=False)
+
+    def look_up(x):
+        calls.assign_add(1.0)
+        return ops.take(table, x, axis=0)
+
+    step = wrapped(look_up)
+    for _ in range(3):
+        step(torch.tensor([0, 1]))
+    with pytest.raises((IndexError, RuntimeError, ValueError)) as eager:
+        look_up(torch.tensor([0, 9]))
+    calls.assign(3.0)
+    with pytest.raises(eager.type):
+        step(torch.tensor([0, 9]))
+    assert stage(step) == "on_graph" and step(torch.tensor([2, 2])).tolist() == [[1, 1], [1, 1]]
 
 
 def test_nothing_is_captured_before_it_pays(monkeypatch):
@@ -390,160 +399,3 @@ def test_nothing_is_captured_before_it_pays(monkeypatch):
     model, _ = trained(mlp, 4)
     assert stage(model._steps["train_step"].one) == "warm_up"
     assert program.AUTO.capture_after >= 1 and program.AUTO.compile_after >= 5
-
-
-class Ready:
-    """A finished compilation."""
-
-    problem = None
-
-    def __init__(self, run):
-        self.run = run
-
-    def is_done(self, wait=False):
-        return True
-
-    def stop(self):
-        pass
-
-
-@pytest.mark.parametrize("slow, want", [(0.0, "final"), (0.002, "final")], ids=["faster", "slower"])
-def test_the_faster_graph_is_kept(monkeypatch, slow, want):
-    monkeypatch.setitem(program.PACES, "eager", program.AT_ONCE)
-    made = {}
-
-    def start(captured, values):
-        def run(*inputs):
-            time.sleep(slow)
-            return captured.module.forward(*inputs)
-
-        made["run"], made["captured"] = run, captured.module.forward
-        return Ready(run)
-
-    monkeypatch.setattr(background, "start", start)
-    v = triceras.Variable(0.0, trainable=False)
-
-    def fn(x):
-        v.assign_add(ops.sum(x))
-        if not slow and not registry.get("torch").is_traced(x):
-            time.sleep(0.001)
-        return v * 2.0
-
-    step = wrapped(fn)
-    for n in range(30):
-        assert float(step(torch.ones(1))) == 2.0 * (n + 1)
-    (found,) = step.programs.values()
-    assert found.stage.__name__ == want
-    if slow:
-        assert found.run == made["captured"] and "isn't faster" in found.reason
-
-
-@pytest.mark.parametrize("run", [lambda *inputs: [inputs[0] * 3.0], lambda *inputs: 1 / 0], ids=["wrong", "broken"])
-def test_a_wrong_compiler_is_not_believed(monkeypatch, run):
-    monkeypatch.setitem(program.PACES, "eager", program.AT_ONCE)
-    monkeypatch.setattr(background, "start", lambda captured, values: Ready(run))
-    v = triceras.Variable(0.0, trainable=False)
-
-    def fn(x):
-        v.assign_add(ops.sum(x))
-        return v * 2.0
-
-    step = wrapped(fn)
-    assert [float(step(torch.ones(1))) for _ in range(6)] == [2.0, 4.0, 6.0, 8.0, 10.0, 12.0]
-    (found,) = step.programs.values()
-    assert found.run == found.captured.module.forward and found.reason.startswith("compiled, it gives other results")
-
-
-def test_a_compiler_that_fails_leaves_the_captured_graph(monkeypatch):
-    monkeypatch.setenv("TRICERAS_TORCH_COMPILE", "wait")
-    monkeypatch.setattr(sys, "executable", "/bin/false")
-    model, logs = trained(mlp, 5)
-    (found,) = model._steps["train_step"].one.programs.values()
-    assert found.stage.__name__ == "final" and "ended with status 1" in found.reason
-    assert len(logs) == 5 and not background._running
-
-
-def test_files_that_others_could_write_are_not_loaded(monkeypatch, tmp_path):
-    folder = background.cache_folder()
-    assert tmp_path in folder.parents and folder.stat().st_mode & 0o077 == 0
-    folder.chmod(0o777)
-    with pytest.raises(PermissionError, match="written by others"):
-        background.cache_folder()
-
-
-def test_old_files_are_deleted(monkeypatch, tmp_path):
-    monkeypatch.setattr(background, "KEPT", 3)
-    for n in range(5):
-        (tmp_path / f"{n}.bin").touch()
-        os.utime(tmp_path / f"{n}.bin", (n, n))
-    background.prune(tmp_path)
-    assert sorted(path.name for path in tmp_path.glob("*.bin")) == ["3.bin", "4.bin"]
-
-
-def test_a_dropped_program_ends_its_compiler(monkeypatch, tmp_path):
-    monkeypatch.setenv("TRICERAS_TORCH_COMPILE", "eager")
-    monkeypatch.setitem(program.PACES, "eager", program.AT_ONCE)
-    sleeper = tmp_path / "python"
-    sleeper.write_text("#!/bin/sh\nsleep 60\n")
-    sleeper.chmod(0o700)
-    monkeypatch.setattr(sys, "executable", str(sleeper))
-    step = wrapped(lambda x: x * 2.0)
-    for _ in range(4):
-        step(torch.ones(2))
-    (found,) = step.programs.values()
-    build = found.build
-    while build.process is None:
-        time.sleep(0.01)
-    del step, found
-    assert build.process.wait(timeout=10) != 0
-    build.thread.join(timeout=10)
-    assert not background._running
-
-
-PROGRAM = """
-import json, os, sys, time
-os.environ["KERAS_BACKEND"] = "torch"
-import numpy as np, triceras, torch
-from triceras import ops
-from triceras.core import registry
-v = triceras.Variable(np.ones((4,)), dtype="float32", trainable=False)
-def fn(x):
-    v.assign(v * 0.5 + ops.mean(x, axis=0) + triceras.random.uniform((4,), seed=7))
-    return ops.sum(v)
-torch_backend = registry.get("torch")
-eager, step = torch_backend.jit(fn, jit_compile=False), torch_backend.jit(fn, jit_compile=True)
-x = torch.arange(12.0).reshape(3, 4)
-wanted = [float(eager(x)) for _ in range(6)]
-v.assign(np.ones((4,)))
-found = [float(step(x)) for _ in range(6)]
-(program,) = step.programs.values()
-children = os.popen(f"ps --ppid {os.getpid()} -o args=").read()
-print(json.dumps([wanted, found, program.stage.__name__, program.reason, children.count("python")]))
-"""
-
-
-@pytest.mark.slow
-def test_the_compiler_is_used_and_its_file_serves_the_next_program(tmp_path):
-    env = {**os.environ, "TRICERAS_TORCH_COMPILE": "wait", "PYTHONPATH": os.pathsep.join(sys.path)}
-    for _ in range(2):
-        done = subprocess.run([sys.executable, "-c", PROGRAM], env=env, capture_output=True, text=True, timeout=300)
-        assert done.returncode == 0 and done.stderr == "", done.stderr
-        wanted, found, stage, reason, children = json.loads(done.stdout)
-        np.testing.assert_allclose(found, wanted, rtol=1e-5)
-        assert (stage, reason, children) == ("final", "", 0)
-        (file,) = (tmp_path / "triceras/torch").glob("*.bin")
-
-
-@pytest.mark.slow
-def test_the_end_of_the_program_ends_the_compiler(tmp_path):
-    code = PROGRAM.replace("children =", "print(program.build.process.pid); sys.exit(); children =")
-    code = code.replace("(program,)", "time.sleep(1); (program,)")
-    env = {**os.environ, "TRICERAS_TORCH_COMPILE": "auto", "PYTHONPATH": os.pathsep.join(sys.path)}
-    done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0 and done.stderr == "", done.stderr
-    with pytest.raises(ProcessLookupError):
-        os.kill(int(done.stdout), 0)
-
-
-def test_public_names():
-    assert compiler.jit is program.jit and capture.NotCapturable.__doc__

@@ -214,15 +214,15 @@ def _key(variable: Any, attribute: str | None) -> str:
 def _modules_in(attributes: dict[str, Any]) -> Iterator[tuple[str, torch.nn.Module]]:
     """The modules among attributes, also those in lists and dicts as `name_0`, `name_key`.
 
-    A list that a model keeps for itself (`_stack`) shows its layers under their own names.
+    The list in which a model keeps its layers shows them as `layers_0`…: names that a second model has, too.
     """
     for name, value in attributes.items():
         if isinstance(value, torch.nn.Module):
             yield str(name).replace(".", "_").lstrip("_"), value
         elif isinstance(value, (list, tuple, dict)):
             items = value.items() if isinstance(value, dict) else enumerate(value)
-            named = str(name).startswith("_") and all(isinstance(x, TorchLayer) for x in value)
-            yield from _modules_in({x.name if named else f"{name}_{key}": x for key, x in items})
+            own = str(name).startswith("_") and all(isinstance(x, TorchLayer) for x in value)
+            yield from _modules_in({f"{'layers' if own else name}_{key}": x for key, x in items})
 
 
 def _set_native(variable: Any, native: torch.Tensor) -> None:

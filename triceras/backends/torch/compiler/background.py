@@ -67,13 +67,12 @@ class Build:
 
     def _file(self) -> pathlib.Path:
         """The compiled graph's file, made if there is none yet."""
-        text = json.dumps(self.job, sort_keys=True)
-        path = cache_folder() / f"{hashlib.sha256(text.encode()).hexdigest()}.bin"
+        path = _place(self.job)
         if path.exists():
             os.utime(path)
         else:
             with tempfile.TemporaryDirectory(prefix="triceras-") as folder:
-                pathlib.Path(folder, "job.json").write_text(text, encoding="utf-8")
+                pathlib.Path(folder, "job.json").write_text(_text(self.job), encoding="utf-8")
                 self._run_child(pathlib.Path(folder))
                 prune(path.parent)
                 part = path.with_suffix(f".{os.getpid()}.part")
@@ -115,16 +114,37 @@ class Build:
 
 
 def start(captured: Captured, values: Sequence[torch.Tensor]) -> Build:
-    """Begin to compile a graph.
+    """Begin to compile a graph, or to load it if that was done before.
 
     Args:
         captured: the graph.
         values: the first tensors that it is going to take; the rest is contiguous.
     """
+    return Build(_job(captured, values))
+
+
+def is_known(captured: Captured, values: Sequence[torch.Tensor]) -> bool:
+    """Whether the graph was compiled before."""
+    try:
+        return _place(_job(captured, values)).exists()
+    except OSError:
+        return False
+
+
+def _job(captured: Captured, values: Sequence[torch.Tensor]) -> dict[str, Any]:
     holders = [node for node in captured.module.graph.nodes if node.op == "placeholder"]
     metas = [node.meta["val"] for node in holders[len(values) :]]
     inputs = [_described(x) for x in (*values, *metas)]
-    return Build({"code": captured.module.code, "inputs": inputs, "machine": _machine(values)})
+    return {"code": captured.module.code, "inputs": inputs, "machine": _machine(values)}
+
+
+def _place(job: dict[str, Any]) -> pathlib.Path:
+    """Where the compiled graph is or will be."""
+    return cache_folder() / f"{hashlib.sha256(_text(job).encode()).hexdigest()}.bin"
+
+
+def _text(job: dict[str, Any]) -> str:
+    return json.dumps(job, sort_keys=True)
 
 
 def _described(x: torch.Tensor) -> list[Any]:

@@ -188,11 +188,16 @@ class Program:
         self.natives = [v.native for v in self.variables]
         self.parameters = [(x, x.dtype, x.device) for x in self.natives if isinstance(x, torch.nn.Parameter)]
         self.run, self.stage, self.reason = self.captured.module.forward, Program.on_graph, "not yet compiled"
+        known = [*self.natives, *self.captured.constants]
+        if self.pace.compile_after is not None and background.is_known(self.captured, known):
+            self.begin_build()  # the work was done in an earlier run
         return result
 
     def on_graph(self, call: Call) -> Any:
         """Run the captured graph; start the compiler when that pays, and take what it made."""
-        self.begin_build()
+        after = self.pace.compile_after
+        if self.build is None and after is not None and self.seconds >= after:
+            self.begin_build()
         if self.build is not None and self.build.is_done(self.pace.wait):
             if self.build.run is None:
                 self.settle(self.run, self.build.problem)
@@ -204,13 +209,14 @@ class Program:
         return result
 
     def begin_build(self) -> None:
-        after = self.pace.compile_after
-        if self.build is None and after is not None and self.seconds >= after:
-            self.build = background.start(self.captured, [*self.natives, *self.captured.constants])
-            weakref.finalize(self, self.build.stop)
+        """Start the compiler."""
+        self.build = background.start(self.captured, [*self.natives, *self.captured.constants])
+        weakref.finalize(self, self.build.stop)
 
     def first_compiled(self, call: Call) -> Any:
         """Run the captured graph once more and see whether the compiled one does the same."""
+        if not self.still_fits():
+            return self.start_anew(call)
         replay = Replay(self.variables)
         result = self.call_graph(self.run, call)
         outputs = [x for x in tree.flatten(result) if isinstance(x, torch.Tensor)]
@@ -226,6 +232,8 @@ class Program:
 
     def trial(self, call: Call) -> Any:
         """Run the captured and the compiled graph in turn, and keep the faster one."""
+        if not self.still_fits():
+            return self.start_anew(call)
         turn = len(self.times[1]) < len(self.times[0])
         begun = time.perf_counter()
         result = self.call_graph(self.build.run if turn else self.run, call)
@@ -266,7 +274,14 @@ class Program:
             return self.start_anew(call)
         with torch.no_grad():
             leaves = [x if x.is_contiguous() else x.contiguous() for x in call.leaves]
-            outputs = run(*self.natives, *self.captured.constants, *leaves)
+            try:
+                outputs = run(*self.natives, *self.captured.constants, *leaves)
+            except Exception:
+                if run != self.captured.module.forward:
+                    raise
+                outputs = None  # it writes into Variables at its very end: nothing has happened yet
+        if outputs is None:
+            return self.eager(*call.args, **call.kwargs)  # this says what is wrong, and where
         return unpack(self.captured.template, outputs)
 
     def still_fits(self) -> bool:
