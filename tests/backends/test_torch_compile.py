@@ -7,10 +7,11 @@ import pytest
 
 import triceras
 from triceras import layers, ops
-from triceras.core import registry
+from triceras.core import registry, tree
 
 torch = pytest.importorskip("torch")
 
+from tests.layers.cases import CASES, IDS, inputs_of  # noqa: E402
 from triceras.backends.torch.compiler import program  # noqa: E402
 
 
@@ -76,6 +77,33 @@ def test_captured_training_equals_eager_training_bit_for_bit(make):
     assert captured_logs == logs
     for a, b in zip(state(model), state(eager), strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("name, expression, shapes, options", CASES, ids=IDS)
+def test_layers_train_alike_captured_and_eager(captured, name, expression, shapes, options):
+    inputs, found = inputs_of(shapes), []
+    for jit_compile in (False, None):
+        triceras.utils.set_random_seed(0)
+        layer, optimizer = eval(expression), triceras.optimizers.SGD(0.01)
+        layer(*inputs, **options)
+
+        def step(*inputs, layer=layer, optimizer=optimizer):
+            def loss():
+                leaves = [ops.cast(x, "float32") for x in tree.flatten(layer(*inputs, **options)) if x is not None]
+                return sum(ops.mean(ops.square(x)) for x in leaves), leaves
+
+            if not layer.trainable_variables:
+                return captured.without_gradients(loss)()
+            value, grads = triceras.value_and_grad(loss, layer.trainable_variables, has_aux=True)()
+            optimizer.apply(grads, layer.trainable_variables)
+            return value
+
+        run = captured.jit(step, jit_compile=jit_compile)
+        logs = [captured.to_numpy(x) for _ in range(5) for x in tree.flatten(run(*inputs))]
+        found.append(logs + [v.numpy().astype("float32") for v in (*layer.variables, *optimizer.variables)])
+    assert stage(run) == "on_graph"
+    for eager, graph in zip(*found, strict=True):
+        np.testing.assert_allclose(graph, eager, rtol=2e-6, atol=1e-7)
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "rmsprop", "adamw", "lion", "ftrl", "nadam", "adafactor"])
