@@ -311,7 +311,7 @@ def explained(op: Op, error: Exception, bound: dict[str, Any], backend: Any = No
     Errors that aren't about the arguments (out of memory, a tracer's complaints) come back as they are, and so do those
     of an op within this one, unless this one's rule objects too.
     """
-    explained_within = hasattr(error, "op")
+    explained_within = hasattr(error, "explained_op")
     about_arguments = type(error) in _ARGUMENT_ERRORS or isinstance(error, getattr(backend, "argument_errors", ()))
     if not about_arguments and not explained_within:
         return error
