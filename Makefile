@@ -28,6 +28,7 @@ lint: $(STAMP)
 
 bench: $(STAMP)
 	$(BIN)/python benchmarks/import_time.py
+	$(BIN)/python benchmarks/training_step.py
 
 # constraints.txt pins what is tested; without its torch pin pip brings gigabytes of CUDA packages.
 $(STAMP):
