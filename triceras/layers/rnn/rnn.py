@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import numpy as np
 
 from triceras import ops
-from triceras.core import tree
+from triceras.core import naming, tree
 from triceras.core.variable import Variable
 from triceras.layers.input_spec import InputSpec
 from triceras.layers.layer import Layer
 from triceras.layers.rnn.cells import Cell
 
 __all__ = ["RNN"]
+
+
+LOOP_SETTINGS = ("return_sequences", "return_state", "go_backwards", "stateful", "unroll", "zero_output_for_mask")
 
 
 class RNN(Layer):
@@ -211,8 +215,7 @@ class RNN(Layer):
         return {**self._loop_config(), "cell": serialize_keras_object(self.cell)}
 
     def _loop_config(self) -> dict[str, Any]:
-        names = ("return_sequences", "return_state", "go_backwards", "stateful", "unroll", "zero_output_for_mask")
-        return {**Layer.get_config(self), **{name: getattr(self, name) for name in names}}
+        return {**Layer.get_config(self), **{name: getattr(self, name) for name in LOOP_SETTINGS}}
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> RNN:
@@ -223,19 +226,48 @@ class RNN(Layer):
         return cls(deserialize_keras_object(config.pop("cell"), custom_objects=custom_objects), **config)
 
 
+def _settings_of(cell_class: type) -> list[str]:
+    """The names of a cell's settings, those that it leaves to its base class included."""
+    found: dict[str, None] = {}
+    for cls in cell_class.__mro__:
+        if issubclass(cls, Cell):
+            names = inspect.signature(cls.__init__).parameters
+            found.update(dict.fromkeys(n for n in names if n not in ("self", "args", "kwargs")))
+    return list(found)
+
+
 def _of_cell(name: str) -> property:
     return property(lambda self: getattr(self.cell, name), doc=f"The cell's `{name}`.")
 
 
 class CellRNN(RNN):
-    """A recurrent layer that makes its own cell and shows the cell's settings as its own."""
+    """A recurrent layer that makes its own cell and shows the cell's settings as its own.
 
+    A subclass names its cell and lists the settings of both in `__init__`, which hands them all to `_set_up`.
+    """
+
+    cell_class: type[Cell]
     _cell_arguments: tuple[str, ...] = ()
 
     def __init_subclass__(cls, **kwargs: Any):
         super().__init_subclass__(**kwargs)
-        for name in cls.__dict__.get("_cell_arguments", ()):
-            setattr(cls, name, _of_cell(name))
+        if "cell_class" in cls.__dict__:
+            listed = inspect.signature(cls.__init__).parameters
+            cls._cell_arguments = tuple(n for n in _settings_of(cls.cell_class) if n in listed)
+            for name in cls._cell_arguments:
+                setattr(cls, name, _of_cell(name))
+
+    def _set_up(self, given: dict[str, Any]) -> None:
+        """Make the cell and the loop around it, from all that `__init__` was given, by name."""
+        common = given["kwargs"]
+        cell = self.cell_class(
+            **{name: given[name] for name in self._cell_arguments},
+            dtype=common.get("dtype"),
+            trainable=common.get("trainable", True),
+            name=naming.to_snake_case(self.cell_class.__name__),
+        )
+        loop = {name: given[name] for name in (*LOOP_SETTINGS, "activity_regularizer") if name in given}
+        RNN.__init__(self, cell, **loop, **common)
 
     def get_config(self) -> dict[str, Any]:
         from triceras import regularizers
