@@ -14,6 +14,7 @@ from triceras.ops.op import OPS
 _ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
 _PARITY = 0x1BD11BDA
 _WORD = 0xFFFFFFFF
+_LONG = 0xFFFFFFFFFFFFFFFF
 
 
 def random_bits(key: torch.Tensor, shape: tuple) -> torch.Tensor:
@@ -54,9 +55,16 @@ def _drawn(name: str, key: torch.Tensor, shape: tuple, dtype: str | None) -> tor
     return _with_key(_DRAW[name], key, shape, to_torch(dtype))
 
 
+def _mixed(first: int, second: int) -> int:
+    """32 bits of a key, by the finalizer of SplitMix64 (Steele et al. 2014): torch's CPU generator takes no more."""
+    z = ((first & _WORD) << 32 | second & _WORD) + 0x9E3779B97F4A7C15 & _LONG
+    z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9 & _LONG
+    z = (z ^ z >> 27) * 0x94D049BB133111EB & _LONG
+    return (z ^ z >> 31) & _WORD
+
+
 def _with_key(draw: Any, key: torch.Tensor, shape: tuple, dtype: torch.dtype) -> torch.Tensor:
-    first, second = key.tolist()
-    generator = torch.Generator(key.device).manual_seed((first % 2**31 << 32) + second)
+    generator = torch.Generator(key.device).manual_seed(_mixed(*key.tolist()))
     return draw(shape, generator=generator, dtype=dtype, device=key.device)
 
 
