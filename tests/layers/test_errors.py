@@ -13,7 +13,7 @@ X = np.ones((2, 3), "float32")
 @pytest.fixture(autouse=True)
 def _session():
     with keras.use_backend("numpy"):
-        keras.backend.clear_session(free_memory=False)
+        keras.backend.clear_session()
         yield
 
 

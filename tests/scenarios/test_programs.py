@@ -52,7 +52,7 @@ for program in programs_models.PROGRAMS + programs_training.PROGRAMS:
 @cache
 def ours(program, backend, folder):
     with triceras.use_backend(backend):
-        triceras.utils.clear_session(free_memory=False)
+        triceras.utils.clear_session()
         return outcome(program, triceras, folder)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import inspect
 import warnings
 from typing import Any
@@ -10,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from triceras import dtype_policies
-from triceras.core import dtypes, masks, naming, registry, tree
+from triceras.core import masks, naming, registry, tree
 from triceras.core.graph import Node, Operation, has_symbolic, to_keras_tensors, to_specs
-from triceras.core.scope import local, use_backend
+from triceras.core.scope import local
 from triceras.core.seeds import SeedGenerator
 from triceras.core.spec import Spec
 from triceras.core.variable import Variable, autocast_scope
@@ -213,8 +212,8 @@ class Layer(Operation, metaclass=binding.LayerType):
 
         dtype = dtype or self.variable_dtype
         if initializer is None:
-            initializer = "glorot_uniform" if dtypes.is_float(dtype) else "zeros"
-        with contextlib.nullcontext() if self._in_own_scope() else self._naming(), use_backend(self.backend):
+            initializer = "glorot_uniform" if np.dtype("V") and "float" in str(dtype) else "zeros"
+        with naming.name_scope(self.name) if not self._in_own_scope() else _NOTHING, _Bound(self.backend):
             variable = Variable(
                 initializers.get(initializer),
                 shape=() if shape is None else shape,
@@ -760,7 +759,7 @@ class Layer(Operation, metaclass=binding.LayerType):
         shapes = {k: to_shape(v) for k, v in (config.get("shapes_dict") or config).items()}
         if any(s is None for s in shapes.values()):
             return
-        with self._naming(), use_backend(self.backend):
+        with self._naming(), _Bound(self.backend):
             self._path = naming.current_path()
             if set(shapes) == {"input_shape"}:
                 self.build(shapes["input_shape"])
@@ -831,6 +830,28 @@ class Layer(Operation, metaclass=binding.LayerType):
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"
 
 
+class _Bound:
+    """Make a backend current without looking it up by name."""
+
+    __slots__ = ("backend", "before")
+
+    def __init__(self, backend: Any):
+        self.backend = backend
+
+    def __enter__(self) -> None:
+        self.before, local.backend = local.backend, self.backend
+
+    def __exit__(self, *exc: object) -> None:
+        local.backend = self.before
+
+
+class _Nothing:
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, *exc: object) -> None: ...
+
+
+_NOTHING = _Nothing()
 _UNTRACKED = frozenset(
     ("_node_references", "_constructed_with", "_losses", "_own_variables", "_build_shapes", "input_spec", "backend")
 )

@@ -9,10 +9,9 @@ from typing import Any
 
 from triceras.core import tree
 from triceras.core.graph import KerasTensor
-from triceras.core.scope import use_backend
 from triceras.core.spec import Spec
 from triceras.layers import binding
-from triceras.layers.layer import Layer
+from triceras.layers.layer import Layer, _Bound
 from triceras.layers.shapes import traced
 from triceras.training.trainer import Trainer
 
@@ -97,7 +96,7 @@ class Model(Trainer, Layer):
             input_shape: a shape with the batch dimension, or a tree of shapes.
         """
         specs = tree.map_shape_structure(lambda s: Spec(s, self.compute_dtype), input_shape)
-        with use_backend(self.backend), self._naming():
+        with _Bound(self.backend), self._naming():
             self.built = True
             traced(self, (specs,), {})
         self._build_shapes = {"input_shape": input_shape}
