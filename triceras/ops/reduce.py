@@ -19,6 +19,7 @@ from triceras.ops.rules import (
     numeric,
     one_axis,
     one_of,
+    real,
     reduced,
     reduction,
     rule,
@@ -66,19 +67,14 @@ def _count(x: Any, axis: tuple[int, ...], dtype: Any) -> Any:
     return float(count) if isinstance(count, int) else ops.cast(count, dtype)
 
 
-def _real_float(dtype: Any) -> tuple[tuple, Any]:
-    cast, common = float_(dtype)
-    return cast, {"complex64": "float32", "complex128": "float64"}.get(common, common)
-
-
-@composite(reduction(_real_float))
+@composite(reduction(real))
 def var(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """The variance over axes (the mean squared distance from the mean)."""
     centered = ops.subtract(x, mean(x, axis=axis, keepdims=True))
     return mean(ops.square(ops.absolute(centered)), axis=axis, keepdims=keepdims)
 
 
-@composite(reduction(_real_float))
+@composite(reduction(real))
 def std(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """The standard deviation over axes."""
     return ops.sqrt(var(x, axis=axis, keepdims=keepdims))
@@ -123,7 +119,7 @@ def _norm_axes(bound: dict[str, Any]) -> None:
         raise ValueError(f"argument axis must name one or two axes where ord is given; got {bound['axis']}.")
 
 
-@composite(Rule(lambda x, ord, axis, keepdims: reduced(x.shape, axis, keepdims), _real_float, ("x",), _norm_axes))
+@composite(Rule(lambda x, ord, axis, keepdims: reduced(x.shape, axis, keepdims), real, ("x",), _norm_axes))
 def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
     """The norm of vectors (one axis) or matrices (two axes).
 
@@ -208,15 +204,15 @@ def _arg_shape(x: Any, axis: int | None, keepdims: bool) -> Any:
     return reduced(x.shape, axis, keepdims)
 
 
-_arg = Rule(_arg_shape, index, ("x",), one_axis)
+arg_rule = Rule(_arg_shape, index, ("x",), one_axis)
 
 
-@primitive(_arg)
+@primitive(arg_rule)
 def argmax(x: Any, axis: int | None = None, keepdims: bool = False) -> Any:
     """Where the (first) largest element is along an axis; None: in the flattened tensor. int32."""
 
 
-@primitive(_arg)
+@primitive(arg_rule)
 def argmin(x: Any, axis: int | None = None, keepdims: bool = False) -> Any:
     """Where the (first) smallest element is along an axis; None: in the flattened tensor. int32."""
 
@@ -228,10 +224,10 @@ def _running_shape(x: Any, axis: int | None, dtype: Any) -> Any:
     return (size_of(x.shape),) if axis is None else x.shape
 
 
-_running = Rule(_running_shape, numeric, ("x",), one_axis)
+running_rule = Rule(_running_shape, numeric, ("x",), one_axis)
 
 
-@primitive(_running)
+@primitive(running_rule)
 def cumsum(x: Any, axis: int | None = None, dtype: Any = None) -> Any:
     """The running sum along an axis; None: of the flattened tensor.
 
@@ -242,7 +238,7 @@ def cumsum(x: Any, axis: int | None = None, dtype: Any = None) -> Any:
     """
 
 
-@primitive(_running)
+@primitive(running_rule)
 def cumprod(x: Any, axis: int | None = None, dtype: Any = None) -> Any:
     """The running product along an axis; None: of the flattened tensor."""
 
@@ -343,7 +339,10 @@ def _quantile_shape(x: Any, q: Any, axis: Any, method: str, keepdims: bool) -> A
     return (*q.shape, *reduced(x.shape, axis, keepdims))
 
 
-@composite(Rule(_quantile_shape, float_, ("x", "q"), _quantile_axes))
+quantile_rule = Rule(_quantile_shape, float_, ("x", "q"), _quantile_axes)
+
+
+@composite(quantile_rule)
 def quantile(x: Any, q: Any, axis: Any = None, method: str = "linear", keepdims: bool = False) -> Any:
     """The values below which the parts `q` of the elements lie.
 
@@ -354,13 +353,13 @@ def quantile(x: Any, q: Any, axis: Any = None, method: str = "linear", keepdims:
         method: what to do between two elements: "linear", "lower", "higher", "midpoint" or "nearest".
         keepdims: whether the axes stay, of size 1.
     """
-    flat, count = _flattened_last(x, axis)
+    flat, count = flattened_last(x, axis)
     flat = sort(flat, axis=-1)
     place = ops.clip(ops.multiply(q, count - 1), 0, count - 1)
     low, high = ops.floor(place), ops.ceil(place)
     if method in ("lower", "higher", "nearest"):
         low = high = {"lower": low, "higher": high, "nearest": ops.round(place)}[method]
-    part = ops.subtract(place, low) if method == "linear" else 0.5
+    part = ops.subtract(place, low) if method == "linear" else ops.cast(0.5, x.dtype)
     values = [ops.take(flat, ops.cast(i, "int32"), axis=-1) for i in (low, high)]
     result = ops.add(ops.multiply(values[0], ops.subtract(1.0, part)), ops.multiply(values[1], part))
     if len(q.shape) == 1:
@@ -375,7 +374,7 @@ def _to_int(x: Any) -> Any:
     return ops.cast(x, "int32")
 
 
-def _flattened_last(x: Any, axis: tuple[int, ...]) -> tuple[Any, Any]:
+def flattened_last(x: Any, axis: tuple[int, ...]) -> tuple[Any, Any]:
     """`x` with some axes merged into a last one, and its size."""
     kept = [i for i in range(len(x.shape)) if i not in axis]
     sizes, count = ops.shape(x), 1

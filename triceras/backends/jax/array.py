@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from triceras.backends.jax.tensor import compiled
+from triceras.backends.jax.tensor import compiled, jax_dtype
 
 # --- constants --------------------------------------------------------------------------------------------------------
 
@@ -24,6 +24,10 @@ tril, triu, diag, diagonal, copy = jnp.tril, jnp.triu, jnp.diag, jnp.diagonal, j
 
 def full(shape: tuple, fill_value: Any, dtype: str) -> jax.Array:
     return jnp.full(shape, jnp.asarray(fill_value), dtype)
+
+
+def view(x: jax.Array, dtype: str) -> jax.Array:
+    return x.view(jax_dtype(dtype))
 
 
 def arange(start: Any, stop: Any, step: Any, dtype: str) -> jax.Array:

@@ -29,6 +29,13 @@ conjugate, real, imag = jnp.conjugate, jnp.real, jnp.imag
 bitwise_and, bitwise_or, bitwise_xor, bitwise_not = jnp.bitwise_and, jnp.bitwise_or, jnp.bitwise_xor, jnp.bitwise_not
 left_shift, right_shift = jnp.left_shift, jnp.right_shift
 
+cbrt, sinc, heaviside, fmax, fmin, fmod = jnp.cbrt, jnp.sinc, jnp.heaviside, jnp.fmax, jnp.fmin, jnp.fmod
+signbit, ldexp, nextafter, gcd, lcm, i0 = jnp.signbit, jnp.ldexp, jnp.nextafter, jnp.gcd, jnp.lcm, jnp.i0
+
+
+def view_as_complex(x: jax.Array) -> jax.Array:
+    return lax.complex(x[..., 0], x[..., 1])
+
 
 def clip(x: jax.Array, x_min: jax.Array, x_max: jax.Array) -> jax.Array:
     return jnp.minimum(jnp.maximum(x, x_min), x_max)

@@ -55,6 +55,10 @@ def copy(x):
     return np.array(x)
 
 
+def view(x, dtype=None):
+    return np.array(x, order="C").view(to_numpy_dtype(dtype))
+
+
 def concatenate(xs, axis=0):
     return np.concatenate(xs, axis=axis)
 

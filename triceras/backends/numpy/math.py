@@ -39,6 +39,8 @@ floor, ceil, trunc, isnan, isinf, isfinite = np.floor, np.ceil, np.trunc, np.isn
 conjugate, real, imag = np.conjugate, np.real, np.imag
 bitwise_and, bitwise_or, bitwise_xor, bitwise_not = np.bitwise_and, np.bitwise_or, np.bitwise_xor, np.bitwise_not
 left_shift, right_shift = np.left_shift, np.right_shift
+cbrt, sinc, fmax, fmin, fmod = map(quiet, (np.cbrt, np.sinc, np.fmax, np.fmin, np.fmod))
+heaviside, gcd, lcm = np.heaviside, np.gcd, np.lcm
 
 
 def negative(x):

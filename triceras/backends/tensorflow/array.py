@@ -43,6 +43,14 @@ def ones_like(x: tf.Tensor, dtype: str) -> tf.Tensor:
 copy = tf.identity
 
 
+def view(x: tf.Tensor, dtype: str) -> tf.Tensor:
+    before, after = x.dtype.size, tf.as_dtype(dtype).size
+    if before < after:  # TensorFlow puts the bytes of one element into an axis of their own
+        x = tf.reshape(x, tf.concat([tf.shape(x)[:-1], [-1, after // before]], 0))
+    found = tf.bitcast(x, dtype)
+    return found if before <= after else tf.reshape(found, tf.concat([tf.shape(x)[:-1], [-1]], 0))
+
+
 # --- shape ------------------------------------------------------------------------------------------------------------
 
 

@@ -57,6 +57,15 @@ arcsinh, arccosh, arctanh = tf.asinh, tf.acosh, tf.atanh
 erf, erfc = tf.math.erf, tf.math.erfc
 
 
+def view_as_complex(x: tf.Tensor) -> tf.Tensor:
+    return tf.complex(x[..., 0], x[..., 1])
+
+
+def i0(x: tf.Tensor) -> tf.Tensor:
+    wide = x if x.dtype.size > 2 else tf.cast(x, tf.float32)
+    return tf.cast(tf.math.bessel_i0(wide), x.dtype)
+
+
 def erfinv(x: tf.Tensor) -> tf.Tensor:
     if x.dtype.size < 4:
         return tf.cast(tf.math.erfinv(tf.cast(x, tf.float32)), x.dtype)

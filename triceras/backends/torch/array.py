@@ -18,6 +18,11 @@ def copy(x: torch.Tensor) -> torch.Tensor:
     return x.clone()
 
 
+def view(x: torch.Tensor, dtype: str) -> torch.Tensor:
+    x = x.contiguous() if x.numel() else x.new_empty(x.shape)  # an empty one may have strides of 0
+    return x.view(to_torch(dtype))
+
+
 # --- constants --------------------------------------------------------------------------------------------------------
 
 

@@ -27,6 +27,12 @@ real = torch.real
 bitwise_and, bitwise_or, bitwise_xor = torch.bitwise_and, torch.bitwise_or, torch.bitwise_xor
 bitwise_not = torch.bitwise_not
 left_shift, right_shift = torch.bitwise_left_shift, torch.bitwise_right_shift
+sinc, fmod, fmax, fmin = torch.sinc, torch.fmod, torch.fmax, torch.fmin
+signbit, gcd, lcm, i0, polar = torch.signbit, torch.gcd, torch.lcm, torch.i0, torch.polar
+
+
+def view_as_complex(x: torch.Tensor) -> torch.Tensor:
+    return torch.complex(x[..., 0], x[..., 1])
 
 
 def absolute(x: torch.Tensor) -> torch.Tensor:
