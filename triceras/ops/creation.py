@@ -237,7 +237,7 @@ def arange(start: Any, stop: Any = None, step: Any = None, dtype: Any = None) ->
     """
 
 
-def _linspace_shape(start: Any, stop: Any, num: int, endpoint: bool, retstep: bool, dtype: Any, axis: int) -> Any:
+def _linspace_shape(start: Any, stop: Any, num: int, axis: int, retstep: bool = False, **rest: Any) -> Any:
     sizes = list(broadcast_shapes(start.shape, stop.shape))
     sizes.insert(axis % (len(sizes) + 1), num)
     return [tuple(sizes), broadcast_shapes(start.shape, stop.shape)] if retstep else tuple(sizes)
@@ -265,6 +265,45 @@ def linspace(
         values = ops.where(last, stop, values)
     values = cast(ops.moveaxis(values, 0, axis), dtype)
     return (values, step) if retstep else values
+
+
+@composite(Rule(_linspace_shape, weak_float, ("start", "stop")))
+def logspace(
+    start: Any, stop: Any, num: int = 50, endpoint: bool = True, base: Any = 10, dtype: Any = None, axis: int = 0
+) -> Any:
+    """Numbers whose logarithms are evenly spaced: `base` to the powers of `linspace`.
+
+    Args:
+        start, stop: the first and last exponent.
+        num: how many.
+        endpoint: whether `base**stop` is the last one.
+        base: the base.
+        dtype: standard name, default `floatx`.
+        axis: where the new axis goes.
+    """
+    exponents = linspace(start, stop, num=num, endpoint=endpoint, axis=axis)
+    return cast(ops.power(cast(base, exponents.dtype), exponents), dtype)
+
+
+@composite(Rule(_linspace_shape, weak_float, ("start", "stop")))
+def geomspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, dtype: Any = None, axis: int = 0) -> Any:
+    """Numbers from `start` to `stop`, each the one before times the same factor.
+
+    Args:
+        start, stop: the ends, of the same sign.
+        num: how many.
+        endpoint: whether `stop` is the last one.
+        dtype: standard name, default `floatx`.
+        axis: where the new axis goes.
+    """
+    first = ops.expand_dims(start, axis) if ops.ndim(start) else start
+    exponents = linspace(0.0, ops.log(ops.divide(stop, start)), num=num, endpoint=endpoint, axis=axis)
+    values = ops.multiply(first, ops.exp(exponents))
+    if endpoint and num > 1:  # the last one exactly
+        place = ops.equal(arange(num), num - 1)
+        place = ops.reshape(place, [num if i == axis % ops.ndim(values) else 1 for i in range(ops.ndim(values))])
+        values = ops.where(place, ops.expand_dims(stop, axis) if ops.ndim(stop) else stop, values)
+    return cast(values, dtype)
 
 
 @composite(creation(lambda N, M, k, dtype: (N, N if M is None else M)))

@@ -414,6 +414,15 @@ def segment_sum(data: Any, segment_ids: Any, num_segments: int | None = None, so
 
 
 @composite(_segments)
+def segment_prod(data: Any, segment_ids: Any, num_segments: int | None = None, sorted: bool = False) -> Any:
+    """The products of rows that belong together; a segment without rows has 1.
+
+    See `segment_sum` for the arguments.
+    """
+    return _segment(data, segment_ids, num_segments, "mul", 1)
+
+
+@composite(_segments)
 def segment_max(data: Any, segment_ids: Any, num_segments: int | None = None, sorted: bool = False) -> Any:
     """The largest of rows that belong together; a segment without rows has the lowest value of the dtype.
 

@@ -259,13 +259,13 @@ def _pair(dtype: Any) -> tuple[tuple, Any]:
     return (dtype,), _COMPLEX.get(dtype, "complex64")
 
 
-def _pair_shape(x: Any) -> Any:
-    if not x.shape or x.shape[-1] not in (2, None):
-        raise ValueError(f"the last axis of argument x must be of size 2 (real, imaginary); got shape {x.shape}.")
-    return x.shape[:-1]
+def _two_parts(bound: dict[str, Any]) -> None:
+    shape = tuple(bound["x"].shape)
+    if not shape or shape[-1] not in (2, None):
+        raise ValueError(f"the last axis of argument x must be of size 2 (real, imaginary); got shape {shape}.")
 
 
-@composite(Rule(_pair_shape, _pair))
+@composite(Rule(lambda x: x.shape[:-1], _pair, ("x",), _two_parts))
 def view_as_complex(x: Any) -> Any:
     """Complex numbers from a last axis of (real, imaginary) parts.
 

@@ -419,6 +419,28 @@ def pool(reduce: Callable, fill: float) -> Callable:
     return run
 
 
+def lstm(inputs, initial_h, initial_c, kernel, recurrent_kernel, bias=0.0):
+    h, c, outputs = initial_h, initial_c, []
+    for x in np.moveaxis(inputs, 1, 0):
+        i, f, g, o = np.split(x @ kernel + h @ recurrent_kernel + bias, 4, -1)
+        c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
+        h = sigmoid(o) * np.tanh(c)
+        outputs.append(h)
+    return np.stack(outputs, 1), h, c
+
+
+def gru(inputs, initial_h, kernel, recurrent_kernel, bias=(0.0, 0.0)):
+    h, outputs = initial_h, []
+    for x in np.moveaxis(inputs, 1, 0):
+        (xz, xr, xg), (hz, hr, hg) = (
+            np.split(y, 3, -1) for y in (x @ kernel + bias[0], h @ recurrent_kernel + bias[1])
+        )
+        update = sigmoid(xz + hz)
+        h = update * h + (1 - update) * np.tanh(xg + sigmoid(xr + hr) * hg)
+        outputs.append(h)
+    return np.stack(outputs, 1), h
+
+
 def attention(query, key, value, bias=None, mask=None, scale=None, is_causal=False, attn_logits_soft_cap=None):
     times = query.shape[2] // key.shape[2]
     key, value = np.repeat(key, times, 2), np.repeat(value, times, 2)
@@ -447,3 +469,35 @@ def threefry(key: Any, shape: tuple) -> Any:
                 x, y = (x + k[(r // 4 + 1) % 3]) % 2**32, (y + k[(r // 4 + 2) % 3] + r // 4 + 1) % 2**32
         words.append(x ^ y)
     return np.array(words, np.uint32).reshape(shape)
+
+
+# --- arrangements and counts ------------------------------------------------------------------------------------------
+
+
+def rearrange(x: Any, pattern: str, **sizes: int) -> Any:
+    """By hand for the samples: what each pattern says in NumPy."""
+    by_hand = {
+        "a b c -> c (a b)": lambda: x.reshape(-1, x.shape[2]).T,
+        "a (b c) -> (a b) c": lambda: x.reshape(x.shape[0] * 2, -1),
+        "b (h p) (w q) c -> b (h w) (p q c)": lambda: (
+            x.reshape(1, 2, 2, 2, 3, 2).transpose(0, 1, 3, 2, 4, 5).reshape(1, 4, 12)
+        ),
+        "... c -> c ...": lambda: x.T,
+        "a b -> a 1 b": lambda: x[:, None],
+        "a 1 b -> (a b)": lambda: x.reshape(-1),
+        "a ... -> (a ...)": lambda: x.reshape(-1),
+    }
+    return by_hand[pattern]()
+
+
+def select(condlist: Any, choicelist: Any, default: Any = 0) -> Any:
+    shape = np.broadcast_shapes(*(np.shape(x) for x in (*condlist, *choicelist)))
+    return np.select(*([np.broadcast_to(x, shape) for x in part] for part in (condlist, choicelist)), default)
+
+
+def unravel_index(indices: Any, shape: Any) -> Any:
+    return np.unravel_index(np.asarray(indices) % math.prod(shape), shape)
+
+
+def unique(x: Any, sorted: bool = True, axis: Any = None, **more: Any) -> Any:
+    return np.unique(x, axis=axis, equal_nan=False, **more)

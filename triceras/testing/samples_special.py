@@ -79,7 +79,8 @@ def _quiet(function):
 
 _HOLES = np.float32([[1, np.nan, 3, -2], [np.nan, 5, 0.5, np.nan], [2, 4, -np.inf, 7]])
 _NOTHING = np.float32([[np.nan, np.nan], [1, np.nan]])
-_REDUCED = [_HOLES[:2], call(_HOLES[:2], axis=0), call(_HOLES, axis=1), call(_HOLES[:2], axis=(0, 1), keepdims=True), call(draw(2, 3, 4), axis=-2),
+_REDUCED = [_HOLES[:2], call(_HOLES[:2], axis=0), call(_HOLES, axis=1), call(_HOLES[:2], axis=(0, 1), keepdims=True),
+    call(draw(2, 3, 4), axis=-2),
     call(draw(3, 2, dtype="int8"), axis=0, keepdims=True), call(_HOLES[:2].astype("float16"), axis=0)]
 for _name in ("nansum", "nanprod", "nanmax", "nanmin", "nanmean"):
     case(_name, _quiet(getattr(np, _name)), *_REDUCED, call(_NOTHING, axis=1), tolerance=1e-3)

@@ -277,5 +277,7 @@ def nonzero(x: tf.Tensor) -> tuple[tf.Tensor, ...]:
 
 
 def searchsorted(sorted_sequence: tf.Tensor, values: tf.Tensor, side: str = "left") -> tf.Tensor:
+    if values.shape.num_elements() == 0:  # the kernel refuses it in a graph
+        return tf.zeros(tf.shape(values), tf.int32)
     found = tf.searchsorted(sorted_sequence, tf.reshape(values, [-1]), side)
     return tf.reshape(found, tf.shape(values))
