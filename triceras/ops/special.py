@@ -11,7 +11,7 @@ from triceras import ops
 from triceras.core import dtypes
 from triceras.core.dtypes import is_inexact, standardize_dtype
 from triceras.ops.op import composite, primitive
-from triceras.ops.rules import Rule, broadcast, elementwise, float_, numeric, promote, real, to_bool
+from triceras.ops.rules import Rule, broadcast, elementwise, float_, numeric, promote, real, same, to_bool
 
 _COMPLEX = {"float64": "complex128"}
 _BITS = {"float16": "int16", "bfloat16": "int16", "float32": "int32", "float64": "int64"}
@@ -200,19 +200,29 @@ def lcm(x1: Any, x2: Any) -> Any:
 # --- bits -------------------------------------------------------------------------------------------------------------
 
 
-def _view_shape(x: Any, dtype: Any) -> Any:
-    before, after = (dtypes.to_numpy_dtype(d).itemsize for d in (x.dtype, dtype or x.dtype))
-    if before == after:
-        return x.shape
-    if not x.shape:
+def _bytes(x: Any, dtype: Any) -> tuple[int, int]:
+    """The sizes of an element before and after."""
+    before, after = (dtypes.to_numpy_dtype(standardize_dtype(d)).itemsize for d in (x.dtype, dtype or x.dtype))
+    return before, after
+
+
+def _viewable(bound: dict[str, Any]) -> None:
+    shape, dtype = tuple(bound["x"].shape), bound["dtype"]
+    before, after = _bytes(bound["x"], dtype)
+    if before != after and not shape:
         raise ValueError(f"a scalar of {before} bytes can't be read as {dtype}, which has {after}.")
-    last = x.shape[-1]
-    if last is not None and last * before % after:
-        raise ValueError(f"the last axis of {last} elements of {before} bytes can't be read as {dtype}.")
-    return (*x.shape[:-1], None if last is None else last * before // after)
+    if shape and shape[-1] is not None and shape[-1] * before % after:
+        raise ValueError(f"the last axis of {shape[-1]} elements of {before} bytes can't be read as {dtype}.")
 
 
-@primitive(Rule(_view_shape, lambda d: ((d,), d)))
+def _view_shape(x: Any, dtype: Any) -> Any:
+    before, after = _bytes(x, dtype)
+    if before == after or x.shape[-1] is None:
+        return x.shape
+    return (*x.shape[:-1], x.shape[-1] * before // after)
+
+
+@primitive(Rule(_view_shape, same, ("x",), _viewable))
 def view(x: Any, dtype: Any = None) -> Any:
     """The same bits read as another dtype; where its size differs, the last axis grows or shrinks.
 
