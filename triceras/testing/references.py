@@ -501,3 +501,65 @@ def unravel_index(indices: Any, shape: Any) -> Any:
 
 def unique(x: Any, sorted: bool = True, axis: Any = None, **more: Any) -> Any:
     return np.unique(x, axis=axis, equal_nan=False, **more)
+
+
+# --- signals ----------------------------------------------------------------------------------------------------------
+
+
+def complex_pairs(function: Callable) -> Callable:
+    """A function of complex numbers as one of pairs of real ones."""
+
+    def run(x: Any) -> Any:
+        found = function(np.asarray(x[0], "float64") + 1j * np.asarray(x[1], "float64"))
+        return found.real, found.imag
+
+    return run
+
+
+def real_to_pair(function: Callable) -> Callable:
+    def run(x: Any, fft_length: Any = None) -> Any:
+        found = function(np.asarray(x, "float64"), fft_length)
+        return found.real, found.imag
+
+    return run
+
+
+def pair_to_real(function: Callable) -> Callable:
+    return lambda x, fft_length=None: function(np.asarray(x[0], "float64") + 1j * np.asarray(x[1]), fft_length)
+
+
+def extract_sequences(x: Any, length: int, stride: int) -> Any:
+    return np.stack([x[..., i : i + length] for i in range(0, x.shape[-1] - length + 1, stride)], -2)
+
+
+def _window(window: Any, length: int, fft_length: int) -> Any:
+    if isinstance(window, str):
+        place = np.arange(length)
+        share = {"hann": 0.5, "hamming": 0.54}[window]
+        window = share - (1 - share) * np.cos(2 * np.pi * place / length)
+    before = (fft_length - length) // 2
+    return np.pad(np.ones(length) if window is None else window, (before, fft_length - length - before))
+
+
+def stft(x: Any, length: int, stride: int, fft_length: int, window: Any = "hann", center: bool = True) -> Any:
+    around = ((0, 0),) * (x.ndim - 1) + ((fft_length // 2,) * 2,)
+    x = np.pad(x, around, mode="reflect") if center else x
+    found = np.fft.rfft(extract_sequences(x, fft_length, stride) * _window(window, length, fft_length))
+    return found.real, found.imag
+
+
+def istft(
+    x: Any, length_: int, stride: int, fft_length: int, length: Any = None, window: Any = "hann", center: bool = True
+) -> Any:
+    weights = _window(window, length_, fft_length)
+    frames = np.fft.irfft(x[0] + 1j * x[1], fft_length) * weights
+    total = (frames.shape[-2] - 1) * stride + fft_length
+    signal, norm = np.zeros((*frames.shape[:-2], total)), np.zeros(total)
+    for i in range(frames.shape[-2]):
+        signal[..., i * stride : i * stride + fft_length] += frames[..., i, :]
+        norm[i * stride : i * stride + fft_length] += weights**2
+    signal = np.where(norm == 0, 0, signal / np.where(norm == 0, 1, norm))
+    start = fft_length // 2 if center else 0
+    signal = signal[..., start : total - start if length is None else start + length]
+    missing = 0 if length is None else length - signal.shape[-1]
+    return np.pad(signal, ((0, 0),) * (signal.ndim - 1) + ((0, missing),))
