@@ -52,6 +52,16 @@ def matmul(x1: Any, x2: Any) -> Any:
     """
 
 
+def _affine(x: Any, kernel: Any, bias: Any) -> Any:
+    return broadcast_shapes(_matmul(x, kernel), bias.shape)
+
+
+@composite(Rule(_affine, matmul_, ("x", "kernel", "bias")))
+def affine(x: Any, kernel: Any, bias: Any) -> Any:
+    """`x @ kernel + bias` for a matrix and a vector: what `Dense` computes, one function on most frameworks."""
+    return ops.add(ops.matmul(x, kernel), bias)
+
+
 def _einsum(subscripts: str, operands: Any, **rest: Any) -> Any:
     inputs, output = parse_einsum(subscripts, [len(x.shape) for x in operands])
     sizes: dict[str, int | None] = {}
@@ -362,3 +372,154 @@ def lstsq(a: Any, b: Any, rcond: float | None = None) -> Any:
     projected = ops.multiply(ops.expand_dims(scale, -1), matmul(ops.conjugate(ops.transpose(u)), columns))
     x = matmul(ops.conjugate(ops.transpose(vh)), projected)
     return x if len(b.shape) == 2 else ops.squeeze(x, axis=-1)
+
+
+@composite(Rule(lambda x: [x.shape[:-2], x.shape[:-2]], float_, ("x",), _square))
+def slogdet(x: Any) -> Any:
+    """The sign and the logarithm of the absolute value of determinants, also of those too large or small for floats.
+
+    Args:
+        x: a tensor of shape `(..., n, n)`.
+
+    Returns:
+        Two tensors of shape `(...)`, `sign` and `log|det|`.
+    """
+    q, r = qr(x)
+    diagonal = ops.diagonal(r, axis1=-2, axis2=-1)
+    sign = ops.multiply(ops.sign(det(q)), ops.prod(ops.sign(diagonal), axis=-1))
+    return sign, ops.sum(ops.log(ops.absolute(diagonal)), axis=-1)
+
+
+@composite(Rule(lambda x: x.shape[:-2], float_, ("x",), _square))
+def logdet(x: Any) -> Any:
+    """The logarithm of the absolute value of determinants; see `slogdet`."""
+    return slogdet(x)[1]
+
+
+@composite(_same_matrix)
+def cholesky_inverse(x: Any, upper: bool = False) -> Any:
+    """The inverses of matrices of which the triangular roots are given.
+
+    Args:
+        x: what `cholesky` gives, of shape `(..., n, n)`.
+        upper: whether these are upper triangles.
+    """
+    unit = ops.broadcast_to(ops.eye(ops.shape(x)[-1], dtype=ops.dtype(x)), ops.shape(x))
+    root = solve_triangular(x, unit, lower=not upper)
+    turned = ops.swapaxes(root, -1, -2)
+    return matmul(root, turned) if upper else matmul(turned, root)
+
+
+def _complex(dtype: Any) -> tuple[tuple, Any]:
+    cast, common = float_(dtype)
+    return cast, {"float64": "complex128", "complex128": "complex128"}.get(common, "complex64")
+
+
+@primitive(Rule(lambda x: [x.shape[:-1], x.shape], _complex, ("x",), _square))
+def eig(x: Any) -> Any:
+    """The eigenvalues, in any order, and eigenvectors (columns) of square matrices; both complex."""
+
+
+@composite(Rule(lambda x: [x.shape, x.shape[:-1]], lambda d: (float_(d)[0], [float_(d)[1], "int32"]), ("x",), _square))
+def lu_factor(x: Any) -> Any:
+    """Square matrices as products of lower and upper triangular ones, with rows swapped (Gauss's elimination).
+
+    Args:
+        x: a tensor of shape `(..., n, n)`.
+
+    Returns:
+        Both triangles in one tensor of shape `(..., n, n)`, the ones on the diagonal of the lower left out; and int32
+        pivots of shape `(..., n)`: in step `i`, row `i` was swapped with row `pivots[i]`.
+    """
+    size = ops.shape(x)[-1]
+    numbers = ops.arange(size, dtype="int32")
+
+    def step(i: Any, state: Any) -> Any:
+        matrix, pivots = state
+        column = ops.take(matrix, i, axis=-1)
+        below = ops.where(ops.less(numbers, i), -1.0, ops.absolute(column))
+        pivot = ops.expand_dims(ops.argmax(below, axis=-1), -1)
+        order = ops.where(ops.equal(numbers, i), pivot, ops.where(ops.equal(numbers, pivot), i, numbers))
+        matrix = ops.take_along_axis(matrix, ops.expand_dims(order, -1), axis=-2)
+        row, column = ops.take(matrix, i, axis=-2), ops.take(matrix, i, axis=-1)
+        factor = ops.divide_no_nan(column, ops.expand_dims(ops.take(row, i, axis=-1), -1))
+        factor = ops.where(ops.less(i, numbers), factor, 0.0)
+        kept = ops.where(ops.less(i, numbers), row, 0.0)
+        matrix = ops.subtract(matrix, ops.multiply(ops.expand_dims(factor, -1), ops.expand_dims(kept, -2)))
+        here = ops.logical_and(ops.equal(numbers, i), ops.expand_dims(ops.less(i, numbers), -1))
+        matrix = ops.where(here, ops.expand_dims(factor, -1), matrix)
+        return matrix, ops.where(ops.equal(numbers, i), pivot, pivots)
+
+    pivots = ops.broadcast_to(numbers, ops.shape(x)[:-1])
+    return ops.fori_loop(0, size, step, (x, pivots))
+
+
+def _tolerance(values: Any, x: Any, factor: float) -> Any:
+    """What counts as 0 among singular values, where nobody said."""
+    share = factor * max(x.shape[-2:]) * dtypes.machine_epsilon(x.dtype)
+    return ops.multiply(ops.max(values, axis=-1, keepdims=True), share)
+
+
+@composite(Rule(lambda x, tol: x.shape[:-2], lambda d: (float_(d)[0], "int32"), ("x",), _matrices))
+def matrix_rank(x: Any, tol: Any = None) -> Any:
+    """The ranks of matrices: how many singular values aren't 0. int32.
+
+    Args:
+        x: a tensor of shape `(..., m, n)`.
+        tol: singular values up to this count as 0; default the largest times max(m, n) times the dtype's epsilon.
+    """
+    values = svd(x, compute_uv=False)
+    least = _tolerance(values, x, 1.0) if tol is None else tol
+    return ops.sum(ops.cast(ops.less(least, values), "int32"), axis=-1)
+
+
+@composite(Rule(lambda x, rcond: (*x.shape[:-2], x.shape[-1], x.shape[-2]), float_, ("x",), _matrices))
+def pinv(x: Any, rcond: Any = None) -> Any:
+    """The pseudo-inverses of matrices (Moore and Penrose).
+
+    Args:
+        x: a tensor of shape `(..., m, n)`.
+        rcond: singular values up to this part of the largest count as 0; default 10 max(m, n) times the dtype's
+            epsilon.
+
+    Returns:
+        A tensor of shape `(..., n, m)`.
+    """
+    u, values, vh = svd(x, full_matrices=False)
+    largest = ops.max(values, axis=-1, keepdims=True)
+    least = _tolerance(values, x, 10.0) if rcond is None else ops.multiply(largest, rcond)
+    inverse = ops.where(ops.less(least, values), ops.divide_no_nan(1.0, values), 0.0)
+    scaled = ops.multiply(ops.swapaxes(vh, -1, -2), ops.expand_dims(inverse, -2))
+    return matmul(scaled, ops.swapaxes(u, -1, -2))
+
+
+def _distances(x: Any, y: Any) -> Any:
+    return (*broadcast_shapes(x.shape[:-2], y.shape[:-2]), x.shape[-2], y.shape[-2])
+
+
+def _rows(bound: dict[str, Any]) -> None:
+    shapes = [tuple(bound[name].shape) for name in ("x", "y")]
+    if min(map(len, shapes)) < 2 or (None not in (a := [s[-1] for s in shapes]) and a[0] != a[1]):
+        raise ValueError(f"arguments x and y must hold rows of one size, (..., m, d) and (..., n, d); got {shapes}.")
+
+
+@composite(Rule(_distances, float_, ("x", "y"), _rows))
+def cdist(x: Any, y: Any) -> Any:
+    """The Euclidean distances of all rows of `x` from all rows of `y`.
+
+    Args:
+        x: a tensor of shape `(..., m, d)`.
+        y: a tensor of shape `(..., n, d)`.
+
+    Returns:
+        A tensor of shape `(..., m, n)`; the gradient where a distance is 0 is 0.
+
+    Example:
+        >>> from triceras import ops
+        >>> ops.convert_to_numpy(ops.cdist([[0.0, 0.0]], [[3.0, 4.0]])).tolist()
+        [[5.0]]
+    """
+    apart = ops.subtract(ops.expand_dims(x, -2), ops.expand_dims(y, -3))
+    squares = ops.sum(ops.square(apart), axis=-1)
+    same = ops.equal(squares, 0)
+    return ops.where(same, 0, ops.sqrt(ops.where(same, 1, squares)))

@@ -259,10 +259,10 @@ def _frames(bound: dict[str, Any]) -> None:
 
 
 def _framing_window(window: Any, sequence_length: int, fft_length: int, dtype: str) -> Any:
-    """The window as a tensor, in the middle of `fft_length` places."""
+    """The window as a tensor, in the middle of `fft_length` places; none means that all of them count."""
     if window is None:
-        values = ops.ones((sequence_length,), dtype)
-    elif isinstance(window, str):  # periodic, as spectra want it: one place longer, less the last
+        return ops.ones((fft_length,), dtype)
+    if isinstance(window, str):  # periodic, as spectra want it: one place longer, less the last
         made = {"hann": np.hanning, "hamming": np.hamming}[window](sequence_length + 1)[:-1]
         values = ops.convert_to_tensor(made.astype(dtype))
     else:
@@ -303,10 +303,11 @@ def stft(
 
 
 def _istft_shape(x: Any, sequence_stride: int, fft_length: int, length: Any, center: bool, **rest: Any) -> Any:
-    count = x[0].shape[-2]
-    if length is not None or count is None:
-        return (*x[0].shape[:-2], length)
-    return (*x[0].shape[:-2], (count - 1) * sequence_stride + fft_length - (fft_length // 2 * 2 if center else 0))
+    count, start = x[0].shape[-2], fft_length // 2 if center else 0
+    if count is None:
+        return (*x[0].shape[:-2], None)
+    total = (count - 1) * sequence_stride + fft_length - start
+    return (*x[0].shape[:-2], total - start if length is None else min(length, total))
 
 
 def _inverse_frames(bound: dict[str, Any]) -> None:
@@ -329,7 +330,7 @@ def istft(
     Args:
         x: a pair `(real, imaginary)` of tensors of shape `(..., sequences, fft_length // 2 + 1)`.
         sequence_length, sequence_stride, fft_length, window, center: as for `stft`.
-        length: how many samples to give; None gives all that the stretches cover.
+        length: how many samples to give at most; None gives all that the stretches cover, less the padding.
 
     Returns:
         A real tensor of shape `(..., samples)`.
@@ -344,9 +345,7 @@ def istft(
     )
     start = fft_length // 2 if center else 0
     end = total - start if length is None else start + length
-    signal = ops.get_item(signal, (Ellipsis, slice(start, end)))
-    missing = 0 if length is None or not isinstance(total, int) else end - total
-    return ops.pad(signal, ((0, 0),) * (len(signal.shape) - 1) + ((0, missing),)) if missing > 0 else signal
+    return ops.get_item(signal, (Ellipsis, slice(start, end)))
 
 
 def _overlapped(frames: Any, stride: int, total: Any) -> Any:

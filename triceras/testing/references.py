@@ -533,12 +533,14 @@ def extract_sequences(x: Any, length: int, stride: int) -> Any:
 
 
 def _window(window: Any, length: int, fft_length: int) -> Any:
+    if window is None:
+        return np.ones(fft_length)
     if isinstance(window, str):
         place = np.arange(length)
         share = {"hann": 0.5, "hamming": 0.54}[window]
         window = share - (1 - share) * np.cos(2 * np.pi * place / length)
     before = (fft_length - length) // 2
-    return np.pad(np.ones(length) if window is None else window, (before, fft_length - length - before))
+    return np.pad(window, (before, fft_length - length - before))
 
 
 def stft(x: Any, length: int, stride: int, fft_length: int, window: Any = "hann", center: bool = True) -> Any:
@@ -560,6 +562,30 @@ def istft(
         norm[i * stride : i * stride + fft_length] += weights**2
     signal = np.where(norm == 0, 0, signal / np.where(norm == 0, 1, norm))
     start = fft_length // 2 if center else 0
-    signal = signal[..., start : total - start if length is None else start + length]
-    missing = 0 if length is None else length - signal.shape[-1]
-    return np.pad(signal, ((0, 0),) * (signal.ndim - 1) + ((0, missing),))
+    return signal[..., start : total - start if length is None else start + length]
+
+
+# --- matrices ---------------------------------------------------------------------------------------------------------
+
+
+def cholesky_inverse(x: Any, upper: bool = False) -> Any:
+    turned = np.swapaxes(x, -1, -2)
+    return np.linalg.inv(turned @ x if upper else x @ turned)
+
+
+def lu_factor(x: Any) -> Any:
+    """Row by row, with partial pivoting."""
+    x = np.array(x, "float64")
+    pivots = np.zeros(x.shape[:-1], "int32")
+    for place in np.ndindex(*x.shape[:-2]):
+        a = x[place]
+        for i in range(len(a)):
+            pivots[(*place, i)] = p = i + int(np.argmax(np.abs(a[i:, i])))
+            a[[i, p]] = a[[p, i]]
+            a[i + 1 :, i] /= a[i, i]
+            a[i + 1 :, i + 1 :] -= np.outer(a[i + 1 :, i], a[i, i + 1 :])
+    return x, pivots
+
+
+def cdist(x: Any, y: Any) -> Any:
+    return np.sqrt(((x[..., :, None, :] - y[..., None, :, :]) ** 2).sum(-1))

@@ -9,11 +9,18 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from triceras.backends.jax.tensor import compiled
+
 inv, det, cholesky = jnp.linalg.inv, jnp.linalg.det, jnp.linalg.cholesky
 
 
 def matmul(x1: jax.Array, x2: jax.Array) -> jax.Array:
     return jnp.matmul(x1, x2, preferred_element_type=_kept_in(x1, x2))
+
+
+@compiled
+def affine(x: jax.Array, kernel: jax.Array, bias: jax.Array) -> jax.Array:
+    return matmul(x, kernel) + bias
 
 
 def einsum(subscripts: str, *operands: jax.Array, **kwargs: Any) -> jax.Array:
@@ -54,3 +61,14 @@ def svd(x: jax.Array, full_matrices: bool = True, compute_uv: bool = True) -> An
 
 def eigh(x: jax.Array) -> tuple[jax.Array, ...]:
     return tuple(jnp.linalg.eigh(x))
+
+
+def slogdet(x: jax.Array) -> tuple[jax.Array, ...]:
+    return tuple(jnp.linalg.slogdet(x))
+
+
+def eig(x: jax.Array) -> tuple[jax.Array, ...]:
+    return tuple(jnp.linalg.eig(x))
+
+
+lu_factor = jax.scipy.linalg.lu_factor

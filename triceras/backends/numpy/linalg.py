@@ -67,3 +67,13 @@ def svd(x, full_matrices=True, compute_uv=True):
 @widened
 def eigh(x):
     return tuple(np.linalg.eigh(x))
+
+
+@widened
+def slogdet(x):
+    return tuple(np.linalg.slogdet(x))
+
+
+def eig(x):
+    kind = np.complex128 if x.dtype == np.float64 else np.complex64
+    return tuple(part.astype(kind) for part in np.linalg.eig(x.astype(np.float32) if x.dtype.itemsize == 2 else x))

@@ -40,6 +40,15 @@ def matmul(x1: tf.Tensor, x2: tf.Tensor) -> tf.Tensor:
     return tf.matmul(x1, x2)
 
 
+def affine(x: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor) -> tf.Tensor:
+    if not x.dtype.is_floating:
+        product = matmul(x, kernel)
+        return product + tf.cast(bias, product.dtype)
+    # The bare functions: in eager code, `tf.matmul` and `+` spend twice as long on their arguments as on the numbers.
+    product = tf.raw_ops.MatMul(a=x, b=kernel) if x.shape.rank == 2 else matmul(x, kernel)
+    return tf.raw_ops.BiasAdd(value=product, bias=bias)
+
+
 def _with_vector(x1: tf.Tensor, x2: tf.Tensor) -> tf.Tensor:
     if x1.shape.rank == x2.shape.rank:
         return tf.tensordot(x1, x2, 1)
@@ -113,3 +122,11 @@ def svd(x: tf.Tensor, full_matrices: bool = True, compute_uv: bool = True) -> An
 @_in_float32
 def eigh(x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     return tuple(tf.linalg.eigh(x))
+
+
+def slogdet(x: tf.Tensor) -> tuple[tf.Tensor, ...]:
+    return tuple(tf.linalg.slogdet(x))
+
+
+def eig(x: tf.Tensor) -> tuple[tf.Tensor, ...]:
+    return tuple(tf.linalg.eig(x))

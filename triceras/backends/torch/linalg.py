@@ -13,6 +13,12 @@ def matmul(x1: torch.Tensor, x2: torch.Tensor) -> torch.Tensor:
     return _product(torch.matmul, x1, x2)
 
 
+def affine(x: torch.Tensor, kernel: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
+    if not x.dtype.is_floating_point:
+        return torch.add(matmul(x, kernel), bias)
+    return torch.addmm(bias, x, kernel) if x.ndim == 2 else torch.nn.functional.linear(x, kernel.t(), bias)
+
+
 def einsum(subscripts: str, *operands: Any, **kwargs: Any) -> torch.Tensor:
     return _product(lambda *xs: torch.einsum(subscripts, *xs), *operands)
 
@@ -57,3 +63,16 @@ def svd(x: torch.Tensor, full_matrices: bool = True, compute_uv: bool = True) ->
 
 def eigh(x: torch.Tensor) -> tuple[torch.Tensor, ...]:
     return tuple(torch.linalg.eigh(x))
+
+
+def slogdet(x: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    return tuple(torch.linalg.slogdet(x))
+
+
+def eig(x: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    return tuple(torch.linalg.eig(x))
+
+
+def lu_factor(x: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    matrix, pivots = torch.linalg.lu_factor(x)
+    return matrix, pivots - 1  # LAPACK counts from 1
