@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import triceras
 from triceras import ops
 from triceras.core import registry
 from triceras.core.graph import KerasTensor
@@ -105,3 +106,20 @@ def test_control_flow_on_symbolic_tensors():
     assert isinstance(last, KerasTensor) and last.shape == (3,) and rows.shape == (None, 3)
     assert ops.stop_gradient(x).shape == (None, 3)
     assert ops.vectorized_map(ops.sum, Spec((None, 3))).shape == (None,)
+
+
+def test_directional_derivatives(trainable_backend):
+    matrix, direction = np.float32([[1, 2], [3, 4]]), np.float32([[1, 0], [0.5, 1]])
+
+    def function(a, b):
+        return {"product": ops.matmul(a, b), "sum": ops.sum(ops.sin(a))}, "aux"
+
+    value, derivative, aux = ops.jvp(function, (matrix, matrix), (direction, 0 * direction), has_aux=True)
+    assert aux == "aux"
+    np.testing.assert_allclose(ops.convert_to_numpy(value["product"]), matrix @ matrix)
+    np.testing.assert_allclose(ops.convert_to_numpy(derivative["product"]), direction @ matrix, rtol=1e-6)
+    np.testing.assert_allclose(ops.convert_to_numpy(derivative["sum"]), (np.cos(matrix) * direction).sum(), rtol=1e-5)
+    compiled = triceras.jit(lambda x: ops.jvp(ops.square, (x,), (x,)))
+    np.testing.assert_allclose(ops.convert_to_numpy(compiled(ops.ones(3))[1]), [2, 2, 2])
+    with pytest.raises(ValueError, match="equally long"):
+        ops.jvp(ops.square, (matrix,), ())

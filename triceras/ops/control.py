@@ -212,3 +212,56 @@ def custom_gradient(f: Callable) -> Callable:
 
     call.__name__, call.__doc__ = getattr(f, "__name__", "custom_gradient"), f.__doc__
     return call
+
+
+def jvp(fun: Callable, primals: Any, tangents: Any, has_aux: bool = False) -> tuple:
+    """A function's value and its directional derivative.
+
+    It is the gradient of a gradient: `u` to `Jᵀu` is linear, and the gradient of `<Jᵀu, v>` by `u` is `Jv`. So it
+    takes a backend's `value_and_grad` alone.
+
+    Args:
+        fun: function of tensors, or trees of them; with `has_aux` it gives `(value, aux)`.
+        primals: a tuple or list of its arguments.
+        tangents: as many directions, of the same structure and shapes.
+        has_aux: whether `fun` gives something beside its value.
+
+    Returns:
+        `(value, derivative)` of the same structure, and `aux` as a third where there is one.
+
+    Raises:
+        ValueError: `primals` and `tangents` don't fit.
+
+    Example:
+        >>> import triceras
+        >>> from triceras import ops
+        >>> with triceras.use_backend("jax"):
+        ...     value, derivative = ops.jvp(ops.square, (3.0,), (1.0,))
+        >>> float(value), float(derivative)
+        (9.0, 6.0)
+    """
+    if not (
+        isinstance(primals, (tuple, list)) and isinstance(tangents, (tuple, list)) and len(primals) == len(tangents)
+    ):
+        raise ValueError(
+            f"ops.jvp: primals and tangents must be equally long tuples or lists; got {type(primals).__name__} and "
+            f"{type(tangents).__name__}."
+        )
+    backend = _backend(primals, tangents)
+    primals, tangents = (tuple(tree.map_structure(backend.convert, list(t))) for t in (primals, tangents))
+    value, aux = fun(*primals) if has_aux else (fun(*primals), None)
+
+    def weighed(values: Any, weights: Any) -> Any:
+        return builtins.sum(
+            ops.sum(ops.multiply(y, u)) for y, u in zip(tree.flatten(values), tree.flatten(weights), strict=True)
+        )
+
+    def pulled_back(weights: Any) -> Any:
+        def total(*arguments: Any) -> Any:
+            found = fun(*arguments)
+            return weighed(found[0] if has_aux else found, weights)
+
+        return weighed(backend.value_and_grad(total, argnums=tuple(range(len(primals))))(*primals)[1], tangents)
+
+    derivative = backend.value_and_grad(pulled_back)(tree.map_structure(ops.zeros_like, value))[1]
+    return (value, derivative, aux) if has_aux else (value, derivative)

@@ -17,6 +17,8 @@ from triceras.ops.rules import (
     normalize_axis,
     one_of,
     promote,
+    real,
+    reduced,
     size_of,
 )
 
@@ -224,6 +226,64 @@ def cross(x1: Any, x2: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, a
     first = ops.subtract(ops.multiply(a[1], b[2]), ops.multiply(a[2], b[1]))
     second = ops.subtract(ops.multiply(a[2], b[0]), ops.multiply(a[0], b[2]))
     return ops.stack([first, second, third], axis=axisc)
+
+
+# --- sizes ------------------------------------------------------------------------------------------------------------
+
+
+def _norm_axes(bound: dict[str, Any]) -> None:
+    ndim = len(bound["x"].shape)
+    bound["axis"] = normalize_axes(bound["axis"], ndim)
+    if len(bound["axis"]) > 2 and bound["ord"] is not None:
+        raise ValueError(f"argument axis must name one or two axes where ord is given; got {bound['axis']}.")
+
+
+@composite(Rule(lambda x, ord, axis, keepdims: reduced(x.shape, axis, keepdims), real, ("x",), _norm_axes))
+def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
+    """The norm of vectors (one axis) or matrices (two axes).
+
+    Args:
+        x: a tensor.
+        ord: for vectors a number, `inf` or `-inf` (default 2); for matrices "fro" (default), "nuc", 1, -1, 2, -2, `inf`
+            or `-inf`.
+        axis: int or tuple of two ints; None means all, then without `ord` the root of the sum of all squares.
+        keepdims: whether the axes stay, of size 1.
+    """
+    if ord is None or (len(axis) == 1 and ord == 2) or (len(axis) == 2 and ord == "fro"):
+        return ops.sqrt(ops.sum(ops.square(ops.absolute(x)), axis=axis, keepdims=keepdims))
+    if len(axis) == 1:
+        return _vector_norm(ops.absolute(x), ord, axis[0], keepdims)
+    return _matrix_norm(x, ord, axis, keepdims)
+
+
+def _vector_norm(size: Any, ord: Any, axis: int, keepdims: bool) -> Any:
+    if isinstance(ord, str):
+        raise ValueError(f"argument ord must be a number for vectors; got {ord!r}.")
+    if ord == float("inf"):
+        return ops.max(size, axis=axis, keepdims=keepdims)
+    if ord == -float("inf"):
+        return ops.min(size, axis=axis, keepdims=keepdims)
+    if ord == 0:
+        return ops.sum(ops.cast(ops.not_equal(size, 0), size.dtype), axis=axis, keepdims=keepdims)
+    if ord == 1:
+        return ops.sum(size, axis=axis, keepdims=keepdims)
+    return ops.power(ops.sum(ops.power(size, ord), axis=axis, keepdims=keepdims), 1.0 / ord)
+
+
+def _matrix_norm(x: Any, ord: Any, axis: tuple[int, int], keepdims: bool) -> Any:
+    rows, columns = axis
+    if ord in (1, -1, float("inf"), -float("inf")):
+        inner, outer = (rows, columns) if ord in (1, -1) else (columns, rows)
+        extreme = ops.max if ord in (1, float("inf")) else ops.min
+        result = extreme(ops.sum(ops.absolute(x), axis=inner, keepdims=True), axis=outer, keepdims=True)
+        return result if keepdims else ops.squeeze(result, axis=axis)
+    if ord not in (2, -2, "nuc"):
+        raise ValueError(f"argument ord must be 'fro', 'nuc', 1, -1, 2, -2, inf or -inf for matrices; got {ord!r}.")
+    values = ops.svd(ops.moveaxis(x, axis, (-2, -1)), compute_uv=False)
+    result = {2: ops.max, -2: ops.min, "nuc": ops.sum}[ord](values, axis=-1)
+    for i in sorted(axis) if keepdims else ():
+        result = ops.expand_dims(result, i)
+    return result
 
 
 # --- decompositions and equations -------------------------------------------------------------------------------------

@@ -15,7 +15,6 @@ from triceras.ops.rules import (
     all_axes,
     float_,
     index,
-    normalize_axes,
     numeric,
     one_axis,
     one_of,
@@ -110,63 +109,6 @@ def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     largest = ops.where(ops.isfinite(largest), largest, 0)
     result = ops.add(ops.log(sum(ops.exp(ops.subtract(x, largest)), axis=axis, keepdims=True)), largest)
     return result if keepdims else ops.squeeze(result, axis=axis)
-
-
-def _norm_axes(bound: dict[str, Any]) -> None:
-    ndim = len(bound["x"].shape)
-    bound["axis"] = normalize_axes(bound["axis"], ndim)
-    if len(bound["axis"]) > 2 and bound["ord"] is not None:
-        raise ValueError(f"argument axis must name one or two axes where ord is given; got {bound['axis']}.")
-
-
-@composite(Rule(lambda x, ord, axis, keepdims: reduced(x.shape, axis, keepdims), real, ("x",), _norm_axes))
-def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
-    """The norm of vectors (one axis) or matrices (two axes).
-
-    Args:
-        x: a tensor.
-        ord: for vectors a number, `inf` or `-inf` (default 2); for matrices "fro" (default), "nuc", 1, -1, 2, -2, `inf`
-            or `-inf`.
-        axis: int or tuple of two ints; None means all, then without `ord` the root of the sum of all squares.
-        keepdims: whether the axes stay, of size 1.
-    """
-    if ord is None or (len(axis) == 1 and ord == 2) or (len(axis) == 2 and ord == "fro"):
-        return ops.sqrt(sum(ops.square(ops.absolute(x)), axis=axis, keepdims=keepdims))
-    if len(axis) == 1:
-        return _vector_norm(ops.absolute(x), ord, axis[0], keepdims)
-    return _matrix_norm(x, ord, axis, keepdims)
-
-
-def _vector_norm(size: Any, ord: Any, axis: int, keepdims: bool) -> Any:
-
-    if isinstance(ord, str):
-        raise ValueError(f"argument ord must be a number for vectors; got {ord!r}.")
-    if ord == float("inf"):
-        return max(size, axis=axis, keepdims=keepdims)
-    if ord == -float("inf"):
-        return min(size, axis=axis, keepdims=keepdims)
-    if ord == 0:
-        return sum(ops.cast(ops.not_equal(size, 0), size.dtype), axis=axis, keepdims=keepdims)
-    if ord == 1:
-        return sum(size, axis=axis, keepdims=keepdims)
-    return ops.power(sum(ops.power(size, ord), axis=axis, keepdims=keepdims), 1.0 / ord)
-
-
-def _matrix_norm(x: Any, ord: Any, axis: tuple[int, int], keepdims: bool) -> Any:
-
-    rows, columns = axis
-    if ord in (1, -1, float("inf"), -float("inf")):
-        inner, outer = (rows, columns) if ord in (1, -1) else (columns, rows)
-        extreme = max if ord in (1, float("inf")) else min
-        result = extreme(sum(ops.absolute(x), axis=inner, keepdims=True), axis=outer, keepdims=True)
-        return result if keepdims else ops.squeeze(result, axis=axis)
-    if ord not in (2, -2, "nuc"):
-        raise ValueError(f"argument ord must be 'fro', 'nuc', 1, -1, 2, -2, inf or -inf for matrices; got {ord!r}.")
-    values = ops.svd(ops.moveaxis(x, axis, (-2, -1)), compute_uv=False)
-    result = {2: max, -2: min, "nuc": sum}[ord](values, axis=-1)
-    for i in sorted(axis) if keepdims else ():
-        result = ops.expand_dims(result, i)
-    return result
 
 
 # --- extremes ---------------------------------------------------------------------------------------------------------
