@@ -172,8 +172,8 @@ def rearrange(tensor: Any, pattern: str, **axes_lengths: int) -> Any:
 
     Example:
         >>> from triceras import ops
-        >>> ops.rearrange(ops.ones((2, 6, 3)), "b (h w) c -> b c h w", h=2).shape[1:]
-        (3, 2, 3)
+        >>> tuple(ops.rearrange(ops.ones((2, 6, 3)), "b (h w) c -> b c h w", h=2).shape)
+        (2, 3, 2, 3)
     """
     before, after = _sides(pattern, ops.ndim(tensor))
     sizes = _sizes(pattern, before, ops.shape(tensor), dict(axes_lengths))

@@ -7,6 +7,7 @@ from typing import Any
 
 from triceras import ops
 from triceras.core import dtypes
+from triceras.ops.control import jvp  # noqa: F401 - Keras has it here too
 from triceras.ops.op import composite, primitive
 from triceras.ops.rules import (
     Rule,

@@ -68,8 +68,8 @@ def unfold(x: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride
 
     Example:
         >>> from triceras import ops
-        >>> ops.unfold(ops.ones((1, 3, 4, 5)), 2).shape[1:]
-        (12, 12)
+        >>> tuple(ops.unfold(ops.ones((1, 3, 4, 5)), 2).shape)
+        (1, 12, 12)
     """
     batch, channels, *sizes = ops.shape(x)
     counts = _counts(sizes, kernel_size, dilation, padding, stride)

@@ -1,8 +1,27 @@
 """Samples of every op: inputs with odd dtypes and shapes, and NumPy references. `CASES` has one `Case` for each op."""
 
-from triceras.testing import samples_array, samples_image, samples_math, samples_signal, samples_special, samples_statistics
+from triceras.testing import (
+    samples_array,
+    samples_image,
+    samples_linalg,
+    samples_math,
+    samples_patches,
+    samples_signal,
+    samples_special,
+    samples_statistics,
+)
 from triceras.testing.case import CASES, Case, Sample
 
-FAMILIES = (samples_math, samples_array, samples_image, samples_signal, samples_special, samples_statistics)
+FAMILIES = (
+    samples_patches,
+    samples_math,
+    samples_array,
+    samples_linalg,
+    samples_linalg,
+    samples_image,
+    samples_signal,
+    samples_special,
+    samples_statistics,
+)
 
 __all__ = ["CASES", "Case", "FAMILIES", "Sample"]
