@@ -2,7 +2,7 @@
 #   make demo   train on JAX, go on in PyTorch, finish in TensorFlow: the main job, on real data
 #   make test   all tests, every backend in one process; ARGS="-k dense" goes to pytest
 #   make lint   ruff (errors and format) and the architecture checks
-#   make bench  benchmarks, as ratios
+#   make bench  side by side with real Keras and code by hand, 12 minutes; ARGS=--quick takes 3
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
@@ -27,8 +27,7 @@ lint: $(STAMP)
 	$(BIN)/python tools/check_architecture.py
 
 bench: $(STAMP)
-	$(BIN)/python benchmarks/import_time.py
-	$(BIN)/python benchmarks/training_step.py
+	$(BIN)/python benchmarks/run.py $(ARGS)
 
 # constraints.txt pins what is tested; without its torch pin pip brings gigabytes of CUDA packages.
 $(STAMP):

@@ -19,24 +19,24 @@ IMPORTS = {
 }
 
 
-def seconds(code):
+def seconds(code, env=None):
     """The seconds that some code takes in a new process."""
-    done = subprocess.run([sys.executable, "-c", CODE.format(code)], capture_output=True, text=True, check=True)
-    return float(done.stdout)
+    command = [sys.executable, "-c", CODE.format(code)]
+    return float(subprocess.run(command, capture_output=True, text=True, check=True, env=env).stdout)
 
 
-def measure(rounds):
+def measure(imports, rounds, env=None):
     """The median of each import, taken in turns, so that a busy moment hits all."""
-    for code in IMPORTS.values():
-        seconds(code)  # fills the caches of byte code and files
-    times = [[seconds(code) for code in IMPORTS.values()] for _ in range(rounds)]
-    return dict(zip(IMPORTS, map(statistics.median, zip(*times, strict=True)), strict=True))
+    for code in imports.values():
+        seconds(code, env)  # fills the caches of byte code and files
+    times = [[seconds(code, env) for code in imports.values()] for _ in range(rounds)]
+    return dict(zip(imports, map(statistics.median, zip(*times, strict=True)), strict=True))
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=15)
-    found = measure(parser.parse_args().rounds)
+    found = measure(IMPORTS, parser.parse_args().rounds)
     numpy, *ours = found.values()
     for name, time in zip(list(found)[1:], ours, strict=True):
         print(f"{name} / import numpy: {time / numpy:.2f} ({time * 1e3:.0f} ms / {numpy * 1e3:.0f} ms)")
