@@ -116,6 +116,13 @@ def test_optimizers_are_captured(optimizer):
         np.testing.assert_array_equal(a, b)
 
 
+def test_what_all_weights_have_in_common_is_computed_once():
+    model, _ = trained(mlp, 3, "adam")
+    (found,) = model._steps["train_step"].one.programs.values()
+    names = [str(node.target) for node in found.captured.module.graph.nodes]
+    assert sum("pow.Tensor_Tensor" in name for name in names) == 2 and len(model.trainable_variables) == 4
+
+
 def test_gradient_accumulation_and_averages_are_captured():
     def optimizer():
         return triceras.optimizers.SGD(0.1, momentum=0.9, gradient_accumulation_steps=2, use_ema=True)
@@ -149,8 +156,7 @@ def test_fit_evaluate_and_predict_go_through_graphs():
     assert found[0][0] == found[1][0]
     np.testing.assert_array_equal(found[0][1], found[1][1])
     for name in ("train_step", "test_step", "predict_step"):
-        stages = [p.stage.__name__ for p in model._steps[name].one.programs.values()]
-        assert len(stages) == 2 and stages[0] == "on_graph"  # full batches, and the smaller last one
+        assert stage(model._steps[name].one) == "on_graph"  # full batches, and the smaller last one
 
 
 def test_freezing_layers_is_seen():
@@ -240,6 +246,45 @@ def test_assigned_values_may_be_other_variables():
     assert stage(step) == "on_graph"
 
 
+def test_old_values_are_read_before_they_are_overwritten():
+    v, p = triceras.Variable([1.0, 2.0, 3.0], trainable=False), triceras.Variable([1.0, 1.0, 1.0])
+
+    def fn(x):
+        def loss():
+            product = ops.sum(ops.reshape(v, (3, 1)) * p * x)
+            v.assign(ops.concatenate([v[1:], v[:1]]) * 2.0)
+            return product
+
+        _, (gradient,) = triceras.value_and_grad(loss, [p])()  # by the old values
+        return gradient, ops.logsumexp(v)
+
+    seen = []
+    for jit_compile in (False, None):
+        v.assign([1.0, 2.0, 3.0])
+        step = wrapped(fn, jit_compile=jit_compile)
+        calls = [step(torch.ones(3)) for _ in range(6)]
+        seen.append([x.tolist() for call in calls for x in call] + [v.numpy().tolist()])
+    assert seen[0] == seen[1] and stage(step) == "on_graph"
+    (found,) = step.programs.values()
+    nodes = [str(node.target) for node in found.captured.module.graph.nodes]
+    assert nodes.index("aten.copy_.default") < nodes.index("aten.logsumexp.default")  # it isn't kept for the end
+
+
+def test_nothing_is_written_early_where_python_writes_in_place():
+    v = triceras.Variable([1.0, 2.0], trainable=False)
+
+    def fn(x):
+        y = torch.zeros(2)
+        y.copy_(v.value * 2.0)
+        y.add_(x)
+        v.assign(y)
+        return ops.sum(v) * 1.0
+
+    step = wrapped(fn)
+    assert [float(step(torch.ones(2))) for _ in range(5)] == [8.0, 18.0, 38.0, 78.0, 158.0]
+    assert stage(step) == "on_graph"
+
+
 def test_the_batch_and_its_results_are_apart_from_variables():
     v = triceras.Variable([1.0, 2.0], trainable=False)
     step = wrapped(lambda x: (v.assign(v + x), v.value, x)[1:])
@@ -297,23 +342,6 @@ def test_moving_to_another_dtype_captures_anew():
         for _ in range(4):
             assert step(torch.ones(6, 5)).dtype is torch.float64
     assert stage(step) == "on_graph"
-
-
-def test_other_batch_sizes_get_their_graphs_at_once(monkeypatch):
-    monkeypatch.setitem(program.PACES, "eager", program.Pace(0.05, None))
-    step = wrapped(lambda x: ops.sum(x))
-
-    def stages():
-        return [p.stage.__name__ for p in step.programs.values()]
-
-    step(torch.ones(7, 2)), step(torch.ones(7, 2))
-    assert stages() == ["warm_up"]
-    next(iter(step.programs.values())).seconds = 1.0
-    step(torch.ones(7, 2)), step(torch.ones(7, 2))
-    assert stages() == ["on_graph"]
-    for size in (1, 2, 3, 4):
-        step(torch.ones(size, 2)), step(torch.ones(size, 2))
-    assert stages() == ["on_graph"] * program.SIZES + ["warm_up"] * 2
 
 
 # --- what can't be captured -------------------------------------------------------------------------------------------
@@ -426,4 +454,18 @@ def test_nothing_is_captured_before_it_pays(monkeypatch):
     monkeypatch.setenv("TRICERAS_TORCH_COMPILE", "auto")
     model, _ = trained(mlp, 4)
     assert stage(model._steps["train_step"].one) == "warm_up"
-    assert program.AUTO.capture_after >= 1 and program.AUTO.compile_after >= 5
+    assert program.AUTO.capture_after >= 1 and program.AUTO.compile_after >= 5 and program.AUTO.calls >= 5
+
+
+def test_the_first_steps_are_eager_however_long_they_take(monkeypatch):
+    monkeypatch.setattr(program, "AUTO", program.AUTO._replace(capture_after=0.0, compile_after=0.0))
+    monkeypatch.setenv("TRICERAS_TORCH_COMPILE", "auto")
+    captures, real = [], program.capture
+    monkeypatch.setattr(program, "capture", lambda *args: captures.append(1) or real(*args))
+    monkeypatch.setattr(program.Program, "begin_build", lambda self: captures.append("compiler"))
+    step = wrapped(lambda x: ops.sum(x))
+    for _ in range(5):
+        step(torch.ones(3))
+    assert stage(step) == "warm_up" and not captures
+    step(torch.ones(3)), step(torch.ones(3))
+    assert stage(step) == "on_graph" and captures == [1]

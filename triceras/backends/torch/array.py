@@ -300,9 +300,9 @@ def scatter_update(
     place = torch.zeros_like(indices[..., 0], dtype=torch.int64)
     for i, size in enumerate(inputs.shape[:depth]):
         place = place * size + _wrapped(indices[..., i], size)
-    flat = inputs.reshape(-1, *rest)
+    flat = inputs.flatten(0, depth - 1)
+    updates = updates.broadcast_to(*indices.shape[:-1], *rest).reshape(place.numel(), *rest)
     place = place.reshape(-1, *(1,) * len(rest)).expand(-1, *rest)
-    updates = updates.broadcast_to(*indices.shape[:-1], *rest).reshape(-1, *rest)
     return flat.scatter_reduce(0, place, updates, reduce=_REDUCE[reduction]).reshape(inputs.shape)
 
 

@@ -10,6 +10,7 @@ import torch.nn.functional as F  # noqa: N812
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from triceras.backends.torch.array import padded
+from triceras.backends.torch.tensor import is_traced
 from triceras.backends.torch.transforms import gradient_depth
 from triceras.core import config, dtypes
 from triceras.ops.op import OPS
@@ -159,13 +160,18 @@ def conv(
     padding: str,
     data_format: str,
     dilation_rate: tuple,
+    bias: torch.Tensor | None = None,
 ) -> torch.Tensor:
     x = _channels_first(inputs, data_format)
     weight = kernel.movedim((-1, -2), (0, 1))
     x, pads = _padding(x, kernel.shape[:-2], strides, dilation_rate, padding)
     groups = x.shape[1] // kernel.shape[-2]
-    result = _CONV[len(strides)](x, weight, None, strides, pads, dilation_rate, groups)
+    result = _CONV[len(strides)](x, weight, bias, strides, pads, dilation_rate, groups)
     return _as_given(result, data_format)
+
+
+def biased_conv(inputs: torch.Tensor, kernel: torch.Tensor, bias: torch.Tensor, **options: Any) -> torch.Tensor:
+    return conv(inputs, kernel, **options, bias=bias)
 
 
 def conv_transpose(
@@ -245,3 +251,130 @@ def _kernels(flash: bool | None) -> Any:
     """The kernels that may be used: all of them, or the plain one where flash attention is turned off."""
     flash = config.flags["flash_attention"] if flash is None else flash
     return contextlib.nullcontext() if flash else sdpa_kernel(SDPBackend.MATH)
+
+
+# --- recurrence -------------------------------------------------------------------------------------------------------
+
+
+def lstm(inputs: torch.Tensor, h: torch.Tensor, c: torch.Tensor, *weights: torch.Tensor, bias: Any = None) -> tuple:
+    if not _has_kernel(inputs):
+        return _defined("lstm", inputs, h, c, *weights, bias)
+    kernel, recurrent = weights
+    none = kernel.new_zeros(kernel.shape[-1])
+    return _recurrent("lstm", inputs, h, c, kernel.t(), recurrent.t(), none if bias is None else bias, none)
+
+
+def gru(inputs: torch.Tensor, h: torch.Tensor, *weights: torch.Tensor, bias: Any = None) -> tuple:
+    if not _has_kernel(inputs):
+        return _defined("gru", inputs, h, *weights, bias)
+    kernel, recurrent, bias = (None if w is None else _reset_first(w) for w in (*weights, bias))
+    biases = (kernel.new_zeros(kernel.shape[-1]),) * 2 if bias is None else bias
+    return _recurrent("gru", inputs, h, h, kernel.t(), recurrent.t(), *biases)[:2]
+
+
+def _has_kernel(x: torch.Tensor) -> bool:
+    """Whether torch's own function will do: it has no rule for `vmap`, no second derivative, none for empty batches."""
+    mapped = torch._C._functorch.is_functorch_wrapped_tensor(x)
+    return not mapped and gradient_depth() < 2 and x.shape[0] != 0
+
+
+def _reset_first(weights: torch.Tensor) -> torch.Tensor:
+    update, reset, candidate = weights.chunk(3, -1)
+    return torch.cat([reset, update, candidate], -1)
+
+
+def _recurrent(kind: str, inputs: torch.Tensor, *rest: torch.Tensor) -> tuple:
+    given = inputs.transpose(0, 1), *rest
+    differentiated = torch.is_grad_enabled() and any(x.requires_grad for x in given)
+    if not is_traced(inputs):
+        outputs, *states = _run(kind, differentiated, *given)
+    elif differentiated:
+        outputs, *states = _Recurrent.apply(kind, *given)
+    else:
+        outputs, *states = torch.ops.triceras.recurrent(kind, False, *given)[:3]
+    return outputs.transpose(0, 1), *states
+
+
+def _run(kind: str, train: bool, x: torch.Tensor, h: torch.Tensor, c: torch.Tensor, *weights: torch.Tensor) -> tuple:
+    x, h, c, *weights = (t.contiguous() for t in (x, h, c, *weights))  # the same sums in a graph, which copies them
+    if x.is_cuda:  # where cuDNN wants all weights in one piece
+        pieces = torch.cat([w.reshape(-1) for w in weights]).split([w.numel() for w in weights])
+        weights = [piece.view(w.shape) for piece, w in zip(pieces, weights, strict=True)]
+    states = (h[None], c[None]) if kind == "lstm" else h[None]
+    outputs, *states = getattr(torch._VF, kind)(x, states, weights, True, 1, 0.0, train, False, False)
+    return outputs, *(s[0] for s in states)
+
+
+# In a captured graph a kernel and its gradient are operators of our own: torch's `lstm` fits into no graph, and its
+# `gru` is a thousand operators there. What the gradient needs is kept on the Python object of one of the results, which
+# lives as long as the graph holds that tensor; should it get lost, the forward pass is run again.
+
+
+def _graph(kind: str, inputs: Any) -> tuple[list[torch.Tensor], tuple]:
+    recording = torch._C._SetExcludeDispatchKeyGuard(torch._C.DispatchKey.AutogradFunctionality, False)
+    with recording, torch.enable_grad():  # compiled code runs with autograd shut off altogether
+        # Copies, as compiled code puts other things into the same memory.
+        leaves = [x.detach().clone(memory_format=torch.contiguous_format).requires_grad_() for x in inputs]
+        return leaves, _run(kind, True, *leaves)
+
+
+def _forward(kind: str, train: bool, *inputs: torch.Tensor) -> tuple:
+    saved = inputs[0].new_zeros(1)
+    if train:
+        saved.graph = _graph(kind, inputs)
+        outputs = tuple(x.detach() for x in saved.graph[1])
+    else:
+        outputs = _run(kind, False, *inputs)
+    outputs = outputs if len(outputs) == 3 else (*outputs, outputs[1].new_zeros(1))
+    return *(x.clone(memory_format=torch.contiguous_format) for x in outputs), saved
+
+
+def _backward(kind: str, saved: torch.Tensor, inputs: list[torch.Tensor], upstream: list[torch.Tensor]) -> tuple:
+    leaves, outputs = saved.__dict__.pop("graph", None) or _graph(kind, inputs)
+    found = torch.autograd.grad(outputs, leaves, upstream[: len(outputs)], allow_unused=True)
+    return tuple(torch.zeros_like(x) if g is None else g.contiguous() for x, g in zip(inputs, found, strict=True))
+
+
+def _forward_fake(kind: str, train: bool, x: torch.Tensor, h: torch.Tensor, *rest: torch.Tensor) -> tuple:
+    c = h.new_empty(h.shape if kind == "lstm" else (1,))
+    return x.new_empty((*x.shape[:2], h.shape[-1])), h.new_empty(h.shape), c, x.new_empty(1)
+
+
+def _backward_fake(kind: str, saved: torch.Tensor, inputs: list[torch.Tensor], upstream: Any) -> tuple:
+    return tuple(x.new_empty(x.shape) for x in inputs)
+
+
+class _Recurrent(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, kind: str, *inputs: torch.Tensor) -> tuple:
+        *outputs, saved = torch.ops.triceras.recurrent(kind, True, *inputs)
+        ctx.kind = kind
+        ctx.save_for_backward(saved, *inputs)
+        return tuple(outputs)
+
+    @staticmethod
+    def backward(ctx: Any, *upstream: torch.Tensor) -> tuple:
+        saved, *inputs = ctx.saved_tensors
+        return None, *torch.ops.triceras.recurrent_backward(ctx.kind, saved, inputs, list(upstream))
+
+
+_library = torch.library.Library("triceras", "FRAGMENT")
+_SEVEN = ", ".join(["Tensor"] * 7)
+for _name, _schema, _function, _fake in (
+    (
+        "recurrent",
+        "(str kind, bool train, Tensor x, Tensor h, Tensor c, Tensor a, Tensor b, Tensor d, Tensor e) "
+        "-> (Tensor, Tensor, Tensor, Tensor)",
+        _forward,
+        _forward_fake,
+    ),
+    (
+        "recurrent_backward",
+        f"(str kind, Tensor saved, Tensor[] inputs, Tensor[] upstream) -> ({_SEVEN})",
+        _backward,
+        _backward_fake,
+    ),
+):
+    _library.define(_name + _schema)
+    _library.impl(_name, _function, "CompositeExplicitAutograd")
+    torch.library.register_fake(f"triceras::{_name}", _fake, lib=_library)

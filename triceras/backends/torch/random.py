@@ -45,8 +45,9 @@ def random_normal(key: torch.Tensor, shape: tuple, dtype: str | None = None) -> 
 
 
 def _drawn(name: str, key: torch.Tensor, shape: tuple, dtype: str | None) -> torch.Tensor:
-    """Numbers from torch's own generator, seeded with the key; portable ones if the user wants these."""
-    if config.rng() != "native":
+    """Numbers from torch's own generator, seeded with the key; portable ones if the user wants these, and on an
+    accelerator, which would have to wait for the key to be read."""
+    if config.rng() != "native" or key.device.type != "cpu":
         return OPS[name].body(key, shape, dtype)
     if torch._C._functorch.is_functorch_wrapped_tensor(key):  # under `vmap` nobody can read the key
         return _DRAW[name](shape, dtype=to_torch(dtype), device=key.device)

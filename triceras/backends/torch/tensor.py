@@ -87,6 +87,8 @@ class Tensors:
             return _settle(x, dtype)
         if isinstance(x, (np.ndarray, np.generic)):
             return _settle(_of_array(np.asarray(x)), dtype)
+        if isinstance(x, (torch.SymInt, torch.SymFloat)):
+            return _scalar(x, int if isinstance(x, torch.SymInt) else float, dtype)
         owner = registry.backend_of(x)
         if owner is None:
             return _settle(_of_array(dtypes.array_of(x, dtype)), dtype)
@@ -159,6 +161,8 @@ class Tensors:
         torch.manual_seed(seed)
 
     def place_batch(self, batch: Any) -> Any:
+        if default_device() is None:
+            return batch
         from triceras.core import tree
 
         return tree.map_structure(lambda x: _settle(x, None) if isinstance(x, torch.Tensor) else x, batch)
@@ -168,7 +172,7 @@ def _scalar(x: Any, kind: type, dtype: str | None) -> torch.Tensor:
     """A tensor without dimensions, filled on its device: no transfer, and a constant that compilers fold."""
     if dtype is None:
         dtype = _SCALARS.get(kind) or dtypes.standardize_dtype(None)
-        if kind is int and not -(2**31) <= x < 2**31:
+        if kind is int and isinstance(x, int) and not -(2**31) <= x < 2**31:
             dtype = "int64"
     target = to_torch(dtype)
     if kind is complex and not target.is_complex:

@@ -49,6 +49,12 @@ class Transforms:
 
         return compiler.jit(self, eager, fn, jit_compile)
 
+    def compiler_notes(self) -> list[tuple[str, str]]:
+        return compiler.diagnosis().notes()
+
+    def settled(self, compiled: Callable) -> bool:
+        return all(program.settled for program in getattr(compiled, "programs", {}).values())
+
     def _tensors(self, arguments: Any) -> Any:
         """A tree with tensors in place of NumPy arrays, so that native operators take them, as on other backends."""
 

@@ -5,6 +5,7 @@ compiled by another process when they have gone on for some seconds. Each takes 
 same results, and the compiled graph only if it is faster. Whatever speaks against it leaves the function where it is.
 """
 
+from triceras.backends.torch.compiler.diagnosis import diagnosis
 from triceras.backends.torch.compiler.program import jit
 
-__all__ = ["jit"]
+__all__ = ["diagnosis", "jit"]

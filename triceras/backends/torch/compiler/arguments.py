@@ -13,6 +13,7 @@ from triceras.core import tree
 
 _ATOMS = frozenset((bool, int, float, str, type(None)))
 _TENSORS = (torch.Tensor, torch.nn.Parameter)
+_BATCH = "batch"
 
 
 class Unsuitable(Exception):
@@ -22,6 +23,8 @@ class Unsuitable(Exception):
 def split(x: Any, convert: Callable[[Any], torch.Tensor], key: list[Any], leaves: list[torch.Tensor]) -> None:
     """Collect the tensors of a tree into `leaves`, and what else tells it apart into `key`.
 
+    The batch size, the first tensor's first dimension, which others share, goes into `key[0]` and isn't told apart.
+
     Raises:
         Unsuitable: a tensor that isn't a plain one, or that the result is to be differentiated by.
     """
@@ -29,8 +32,14 @@ def split(x: Any, convert: Callable[[Any], torch.Tensor], key: list[Any], leaves
     if kind in _TENSORS:
         if x.layout is not torch.strided or (x.requires_grad and torch.is_grad_enabled()):
             raise Unsuitable
-        key += (x.shape, x.dtype, x.device)
-        leaves.append(x)
+        shape = x.shape
+        if shape:
+            if key[0] is None:
+                key[0] = shape[0]
+            if shape[0] == key[0]:
+                shape = (_BATCH, *shape[1:])
+        key += (shape, x.dtype, x.device)
+        leaves.append(x if x.is_contiguous() else x.contiguous())
     elif kind in _ATOMS:
         key += (kind, x)
     elif kind is tuple or kind is list:

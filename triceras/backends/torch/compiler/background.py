@@ -22,28 +22,36 @@ from typing import Any
 
 import torch
 
-from triceras.backends.torch.compiler.capture import Captured
+from triceras.backends.torch.compiler.capture import Captured, concrete
+from triceras.backends.torch.compiler.child import NO_COMPILER
 
-FORMAT = "1"  # of the files in the cache
+FORMAT = "2"  # of the files in the cache
 KEPT = 200  # files in the cache
-_one_at_a_time = threading.Lock()
-_running: dict[int, tuple[int, subprocess.Popen]] = {}
+_builds: set[Build] = set()  # those under way
+
+
+class _State:
+    """What this process knows of compilers."""
+
+    one_at_a_time = threading.Lock()
+    hopeless: str | None = None  # why no graph of CPU tensors can be compiled here
 
 
 class Build:
     """A compilation under way.
 
     Args:
-        job: what to compile: the graph's `code`, and shape, stride, dtype and device of its `inputs`.
+        job: what to compile: the graph's `code`, shape, stride, dtype and device of its `inputs`, the `batch` size.
     """
 
     def __init__(self, job: dict[str, Any]):
-        self.job = job
+        self.job, self.owner = job, os.getpid()
         self.run: Callable | None = None  # what came out
         self.problem: str | None = None  # or why nothing did
         self.stopped = False
         self.process: subprocess.Popen | None = None
         self.thread = threading.Thread(target=self._work, daemon=True, name="triceras compiler")
+        _builds.add(self)
         self.thread.start()
 
     def is_done(self, wait: bool = False) -> bool:
@@ -53,17 +61,21 @@ class Build:
         return self.run is not None or self.problem is not None
 
     def stop(self) -> None:
-        """Give it up."""
-        self.stopped = True
-        kill(self.process)
+        """Give it up, unless this is a fork of the process that began it."""
+        if self.owner == os.getpid():
+            self.stopped = True
+            kill(self.process)
 
     def _work(self) -> None:
         try:
-            with _one_at_a_time:
-                if not self.stopped:
-                    self.run = self._load(self._file())
+            with _State.one_at_a_time:
+                if self.stopped or _State.hopeless:
+                    raise RuntimeError(_State.hopeless or "given up")
+                self.run = self._load(self._file())
         except Exception as error:
             self.problem = f"{type(error).__name__}: {error}"
+        finally:
+            _builds.discard(self)
 
     def _file(self) -> pathlib.Path:
         """The compiled graph's file, made if there is none yet."""
@@ -93,14 +105,17 @@ class Build:
             self.process = subprocess.Popen(
                 command, env=env, stdin=quiet, stdout=log, stderr=log, start_new_session=True
             )
-        _running[self.process.pid] = (os.getpid(), self.process)
+        if hasattr(os, "setpriority"):
+            os.setpriority(os.PRIO_PROCESS, self.process.pid, 10)  # training goes first
         if self.stopped:
             kill(self.process)
         status = self.process.wait()
-        _running.pop(self.process.pid, None)
         if status:
             last = (folder / "log").read_text(errors="replace").strip().splitlines()[-1:]
-            raise RuntimeError(f"the compiler ended with status {status}: {' '.join(last)}")
+            problem = f"the compiler ended with status {status}: {' '.join(last)}"
+            if status == NO_COMPILER:
+                _State.hopeless = problem
+            raise RuntimeError(problem)
 
     def _load(self, path: pathlib.Path) -> Callable:
         os.environ.setdefault("TORCH_WARM_POOL", "0")  # nothing is compiled in this process: it needs no helpers
@@ -127,34 +142,38 @@ def is_known(captured: Captured, values: Sequence[torch.Tensor]) -> bool:
     """Whether the graph was compiled before."""
     try:
         return _place(_job(captured, values)).exists()
-    except OSError:
+    except Exception:  # then the build says why
         return False
 
 
 def _job(captured: Captured, values: Sequence[torch.Tensor]) -> dict[str, Any]:
     holders = [node for node in captured.module.graph.nodes if node.op == "placeholder"]
     metas = [node.meta["val"] for node in holders[len(values) :]]
-    inputs = [_described(x) for x in (*values, *metas)]
-    return {"code": captured.module.code, "inputs": inputs, "machine": _machine(values)}
+    batch = captured.batch and captured.batch.size
+    inputs = [_described(x, batch is None) for x in (*values, *metas)]
+    machine = _machine({device for *_, device in inputs})
+    return {"code": captured.module.code, "inputs": inputs, "machine": machine, "batch": batch}
 
 
 def _place(job: dict[str, Any]) -> pathlib.Path:
-    """Where the compiled graph is or will be."""
-    return cache_folder() / f"{hashlib.sha256(_text(job).encode()).hexdigest()}.bin"
+    """Where the compiled graph is or will be, whatever the batch size that it is tuned for."""
+    tuned_for_any = {**job, "batch": job["batch"] is not None}
+    return cache_folder() / f"{hashlib.sha256(_text(tuned_for_any).encode()).hexdigest()}.bin"
 
 
 def _text(job: dict[str, Any]) -> str:
     return json.dumps(job, sort_keys=True)
 
 
-def _described(x: torch.Tensor) -> list[Any]:
-    return [list(x.shape), list(x.stride()), str(x.dtype).removeprefix("torch."), str(x.device)]
+def _described(x: torch.Tensor, fixed: bool) -> list[Any]:
+    """Shape (None: the batch size, unless it is fixed), strides, dtype and device."""
+    shape = [concrete(size) if fixed or isinstance(size, int) else None for size in x.shape]
+    return [shape, list(x.stride()), str(x.dtype).removeprefix("torch."), str(x.device)]
 
 
-def _machine(values: Sequence[torch.Tensor]) -> list[str]:
+def _machine(devices: set[str]) -> list[str]:
     """What a compiled graph depends on beside the graph."""
-    devices = {x.device for x in values if x.device.type == "cuda"}
-    names = sorted(torch.cuda.get_device_name(d) for d in devices)
+    names = sorted(torch.cuda.get_device_name(device) for device in devices if device.startswith("cuda"))
     processor = [platform.machine(), torch.backends.cpu.get_cpu_capability(), str(torch.get_num_threads())]
     return [FORMAT, platform.python_version(), torch.__version__, *processor, *names]
 
@@ -176,7 +195,7 @@ def cache_folder() -> pathlib.Path:
 
 def prune(folder: pathlib.Path) -> None:
     """Delete the files that weren't used for the longest time."""
-    files = sorted(folder.glob("*.bin"), key=lambda path: path.stat().st_mtime)
+    files = sorted(folder.glob("*.*"), key=lambda path: path.stat().st_mtime)
     for path in files[: max(0, len(files) + 1 - KEPT)]:
         path.unlink(missing_ok=True)
 
@@ -192,7 +211,20 @@ def kill(process: subprocess.Popen | None) -> None:
 
 
 @atexit.register
-def _kill_all() -> None:
-    for owner, process in list(_running.values()):
-        if owner == os.getpid():  # a forked child doesn't end its parent's
-            kill(process)
+def stop_all() -> None:
+    """End all compilers, and wait a moment for the threads that clean up behind them."""
+    builds = [build for build in list(_builds) if build.owner == os.getpid()]
+    for build in builds:
+        build.stop()
+    for build in builds:
+        build.thread.join(1.0)
+
+
+def _forked() -> None:
+    """A fork has none of its parent's threads: who held the lock will never give it back."""
+    _State.one_at_a_time = threading.Lock()
+    _builds.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forked)

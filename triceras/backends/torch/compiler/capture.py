@@ -8,6 +8,7 @@ there, so nothing is baked in silently.
 from __future__ import annotations
 
 import itertools
+import math
 import pathlib
 import traceback
 from collections.abc import Callable, Sequence
@@ -19,14 +20,15 @@ from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
 from torch.fx.experimental.proxy_tensor import make_fx
 from torch.fx.experimental.symbolic_shapes import DimDynamic, ShapeEnv, StatelessSymbolicContext
 
+from triceras.backends.torch.compiler import graph
 from triceras.core import tree
 from triceras.core.scope import setting
 from triceras.core.state import StatelessScope
 
 ATTEMPTS = 3  # traces that may bring up more Variables
+COUNTABLE = 2**31 - 1  # elements of a tensor that compiled kernels count in 32 bits
 _OWN, _TORCH = (str(pathlib.Path(module.__file__).parent) for module in (tree, torch))
 _OWN = str(pathlib.Path(_OWN).parent)
-_aten = torch.ops.aten
 
 
 class NotCapturable(Exception):
@@ -39,6 +41,24 @@ class Slot(NamedTuple):
     index: int
 
 
+class Batch(NamedTuple):
+    """The batch sizes that a graph is for: the sizes of the first dimension of its inputs.
+
+    Args:
+        size: the one that it was captured with.
+        limit: the largest: beyond it tensors have more elements than compiled kernels count.
+        conditions: what the function's Python code found to be so; others' conditions show when it is tried.
+    """
+
+    size: int
+    limit: int
+    conditions: list[Callable[[int], bool]]
+
+    def takes(self, size: int | None) -> bool:
+        """Whether the graph may be tried with another size."""
+        return size is not None and 1 < size <= self.limit and all(holds(size) for holds in self.conditions)
+
+
 class Captured(NamedTuple):
     """A function's graph.
 
@@ -48,40 +68,47 @@ class Captured(NamedTuple):
         variables: the Variables that it uses.
         constants: tensors that the function made of Python data.
         template: the tree of the result, with slots for its tensors.
+        batch: the batch sizes that it is for; None: only those of the inputs that it was captured with.
     """
 
     module: torch.fx.GraphModule
     variables: list[Any]
     constants: list[torch.Tensor]
     template: Any
+    batch: Batch | None
 
 
-def capture(backend: Any, call: Callable, variables: Sequence[Any], inputs: Sequence[torch.Tensor]) -> Captured:
+def capture(
+    backend: Any, call: Callable, variables: Sequence[Any], inputs: Sequence[torch.Tensor], batch: int | None = None
+) -> Captured:
     """The graph of a function.
 
     Args:
         backend: the torch backend.
         call: takes the list of input tensors.
         variables: the Variables that it is known to use; others are found.
-        inputs: tensors as the function is going to get.
+        inputs: contiguous tensors as the function is going to get.
+        batch: the size that may be another one at other calls, where it is that of an input's first dimension.
 
     Raises:
         NotCapturable: there is no such graph.
     """
     variables = list(variables)
     for _ in range(ATTEMPTS):
-        found, more = _trace(backend, call, variables, inputs)
+        found, more = _trace(backend, call, variables, inputs, batch)
         if found is not None:
             return found
         variables += more
     raise NotCapturable(f"it makes new Variables each time it runs ({variables[-1].path})")
 
 
-def _trace(backend: Any, call: Callable, variables: list[Any], inputs: Sequence[Any]) -> tuple[Any, list[Any]]:
+def _trace(
+    backend: Any, call: Callable, variables: list[Any], inputs: Sequence[Any], batch: int | None
+) -> tuple[Any, list[Any]]:
     """The graph, or else Variables that came up and aren't among the given ones."""
     count, kept = len(variables), {}
     mode = FakeTensorMode(shape_env=ShapeEnv(), allow_non_fake_inputs=False)
-    fakes = [_fake(mode, x, i) for i, x in enumerate((*(v.native for v in variables), *inputs))]
+    fakes = [_fake(mode, v.native, None) for v in variables] + [_fake(mode, x, batch) for x in inputs]
 
     def flat(*given: torch.Tensor) -> list[torch.Tensor]:
         with setting(backend=backend), StatelessScope() as scope:
@@ -102,14 +129,49 @@ def _trace(backend: Any, call: Callable, variables: list[Any], inputs: Sequence[
         return None, more
     if error is not None:
         raise NotCapturable(_explained(error)) from error
-    constants = _lift_constants(module, len(fakes) - len(inputs))
-    _tidy(module)
-    return Captured(module, variables, constants, kept["template"]), []
+    if graph.reads_data(module):
+        raise NotCapturable("Python reads a tensor's value (float(), int(), .item(), if)")
+    constants = graph.lift_constants(module, len(fakes) - len(inputs))
+    graph.tidy(module)
+    sizes = _batch(module, mode.shape_env, batch)
+    graph.forget(module)
+    return Captured(module, variables, constants, kept["template"], sizes), []
 
 
-def _fake(mode: FakeTensorMode, x: torch.Tensor, number: int) -> torch.Tensor:
-    context = StatelessSymbolicContext([DimDynamic.STATIC] * x.ndim)
-    return mode.from_tensor(x.detach(), symbolic_context=context, source=ConstantSource(f"input{number}"))
+def _fake(mode: FakeTensorMode, x: torch.Tensor, batch: int | None) -> torch.Tensor:
+    """A fake tensor; its first dimension is the one unknown of the graph where it has the batch's size."""
+    sizes = [DimDynamic.STATIC] * x.ndim
+    if x.ndim and x.shape[0] == batch:
+        sizes[0] = DimDynamic.DUCK
+    context = StatelessSymbolicContext(sizes)
+    return mode.from_tensor(x.detach(), symbolic_context=context, source=ConstantSource(f"input{id(x)}"))
+
+
+def _batch(module: torch.fx.GraphModule, known: ShapeEnv, size: int | None) -> Batch | None:
+    """The batch sizes that a graph is for."""
+    values = {node: node.meta["val"] for node in module.graph.nodes if hasattr(node.meta.get("val"), "shape")}
+    inputs = [value for node, value in values.items() if node.op == "placeholder"]
+    symbols = {d.node.expr for value in inputs for d in value.shape if not isinstance(d, int)}
+    symbol = symbols.pop() if len(symbols) == 1 else None
+    if size is None or symbol is None or symbol.is_number or symbol in known.replacements:
+        return None
+
+    def holds(condition: Any) -> Callable[[int], bool]:
+        return lambda size: bool(condition.xreplace({symbol: size}))
+
+    conditions = [holds(g.expr) for g in known.guards if not str(_place(g)).startswith(_TORCH)]
+    limit = size * COUNTABLE // max(1, *[math.prod(map(concrete, value.shape)) for value in values.values()])
+    return Batch(size, limit, conditions) if size <= limit else None
+
+
+def concrete(size: int | torch.SymInt) -> int:
+    """A dimension at capture; 1 if it depends on data."""
+    return size if isinstance(size, int) else size.node.hint if size.node.has_hint() else 1
+
+
+def _place(guard: Any) -> str:
+    """The file whose code needed to know something about a size."""
+    return getattr(guard.sloc.framework_loc, "filename", "")
 
 
 def _unknown(scope: StatelessScope | None, variables: list[Any]) -> list[Any]:
@@ -165,39 +227,6 @@ def unpack(template: Any, leaves: Sequence[Any]) -> Any:
     if tree.is_nested(template):
         return tree.map_structure_up_to(template, lambda x: unpack(x, leaves), template)
     return template
-
-
-# --- the graph --------------------------------------------------------------------------------------------------------
-
-
-def _lift_constants(module: torch.fx.GraphModule, before: int) -> list[torch.Tensor]:
-    """Make tensors that the graph holds inputs of it, behind the first `before` ones: then it is all text."""
-    graph, constants = module.graph, []
-    places = [node for node in graph.nodes if node.op == "placeholder"]
-    for node in [node for node in graph.nodes if node.op == "get_attr"]:
-        value = getattr(module, node.target, None)
-        if not isinstance(value, torch.Tensor):
-            continue
-        with graph.inserting_before(places[before]) if before < len(places) else graph.inserting_after(places[-1]):
-            lifted = graph.placeholder(f"constant_{len(constants)}")
-        lifted.meta.update(node.meta)
-        node.replace_all_uses_with(lifted)
-        graph.erase_node(node)
-        constants.append(value.detach())
-    return constants
-
-
-def _tidy(module: torch.fx.GraphModule) -> None:
-    """Refuse graphs that read data, and leave out what does nothing."""
-    graph = module.graph
-    for node in list(graph.nodes):
-        if "_local_scalar_dense" in str(node.target):
-            raise NotCapturable("Python reads a tensor's value (float(), int(), .item(), if)")
-        if node.target in (_aten.detach.default, _aten.lift_fresh.default, _aten.alias.default):
-            node.replace_all_uses_with(node.args[0])
-            graph.erase_node(node)
-    graph.eliminate_dead_code()
-    module.recompile()
 
 
 def _explained(error: Exception) -> str:
