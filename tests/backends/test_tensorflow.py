@@ -11,9 +11,12 @@ import triceras
 from triceras import StatelessScope, Variable, ops
 from triceras.core import config, dtypes
 from triceras.core.spec import Spec
+from triceras.ops import linalg
 
 tf = pytest.importorskip("tensorflow")
 
+from triceras.backends.tensorflow import tensor  # noqa: E402
+from triceras.backends.tensorflow.compiler import traces, xla  # noqa: E402
 from triceras.core import registry  # noqa: E402
 
 DTYPES = sorted(dtypes.ALL - {"string"})
@@ -226,16 +229,219 @@ def test_static_arguments_are_told_apart_by_type():
     assert len(traced) == 4
 
 
-def test_xla_only_when_asked(backend):
+class Contests:
+    """Lets XLA be tried from the second call of a graph on, with times that a test names; stands for `time`, too.
+
+    Args:
+        kernels, by_xla: how long calls take.
+    """
+
+    def __init__(self, kernels, by_xla):
+        self.seconds, self.now, self.by = {False: kernels, True: by_xla}, 0.0, False
+        self.compiled = []  # graphs that XLA compiled
+        self.original = traces.caller
+
+    def perf_counter(self):
+        self.now += self.seconds[self.by]
+        return self.now
+
+    def caller(self, graph):
+        run, by_xla = self.original(graph), "_XlaMustCompile" in graph.function_def.attr
+        self.compiled += [graph] * by_xla
+
+        def timed(tensors):
+            self.by = by_xla
+            return run(tensors)
+
+        return timed
+
+
+@pytest.fixture
+def contests(monkeypatch):
+    def begin(kernels, by_xla):
+        made = Contests(kernels, by_xla)
+        monkeypatch.setattr(traces, "caller", made.caller)
+        monkeypatch.setattr(xla, "PATIENCE", 0.0)
+        monkeypatch.setattr(xla, "time", made)
+        return made
+
+    return begin
+
+
+@pytest.mark.parametrize("kernels, by_xla", [(2.0, 1.0), (1.0, 2.0)])
+def test_the_faster_of_kernels_and_xla_stays(backend, contests, kernels, by_xla):
+    made = contests(kernels, by_xla)
+    traced, v = [], Variable([1.0])
+
+    @backend.jit
+    def step(x):
+        traced.append(x)
+        v.assign_add(x)
+        return {"sum": ops.sum(v * 2.0), "fixed": 7}
+
+    for i in range(2, 40):
+        out = step(tf.ones(1))
+        assert float(out["sum"]) == 2.0 * i and out["fixed"] == 7
+        assert backend.settled(step) == (i > 22)  # one call to see that it takes time, one to compile, 10 for each
+    assert made.by == (by_xla < kernels)
+    assert len(made.compiled) == len(traced) == 1
+
+
+def gradients_of(backend, forward, *shapes):
+    """A compiled training step, and its arguments."""
+    w = [Variable(np.full(shape, 0.1, "float32")) for shape in shapes]
+    gradient = triceras.value_and_grad(lambda x: ops.mean(ops.square(forward(x, *w))), w)
+
+    @backend.jit
+    def step(x):
+        loss, grads = gradient(x)
+        for variable, grad in zip(w, grads, strict=True):
+            variable.assign_sub(0.1 * grad)
+        return loss
+
+    return step
+
+
+def recurrent(x, w):
+    return triceras.scan(lambda h, row: (ops.tanh(ops.matmul(h, w) + row), None), x[0], x)[0]
+
+
+def dropped(x, w):
+    keep = ops.random_uniform(np.array([1, 2], "uint32"), (8, 4)) > 0.5
+    return ops.where(keep, ops.matmul(x, w), 0.0) + ops.random_normal(np.array([1, 3], "uint32"), (8, 4))
+
+
+def native_noise(x, w):
+    return ops.matmul(x, w) + tf.random.stateless_normal((8, 4), [1, 2])
+
+
+def convolved(x, w):
+    return ops.conv(x, w)
+
+
+@pytest.mark.parametrize(
+    "forward, x, w, tried",
+    [
+        (lambda x, w: ops.relu(ops.matmul(x, w)), (8, 4), (4, 4), True),
+        (recurrent, (5, 8, 4), (4, 4), True),
+        (dropped, (8, 4), (4, 4), True),
+        (native_noise, (8, 4), (4, 4), False),
+        (lambda x, w: tf.debugging.assert_less(x, 2.0) and ops.matmul(x, w), (8, 4), (4, 4), False),
+        (lambda x, w: tf.ensure_shape(tf.numpy_function(np.copy, [x], "float32"), (4, 4)) * w, (4, 4), (4, 4), False),
+        pytest.param(
+            convolved,
+            (2, 6, 6, 1),
+            (3, 3, 1, 2),
+            False,
+            marks=pytest.mark.skipif(bool(tf.config.list_logical_devices("GPU")), reason="measured on a GPU"),
+        ),
+    ],
+    ids=["mlp", "rnn", "dropout and noise", "native noise", "assertion", "python", "convolution"],
+)
+def test_which_graphs_xla_is_tried_on(backend, contests, forward, x, w, tried):
+    made = contests(2.0, 1.0)
+    x = np.linspace(-1, 1, int(np.prod(x)), dtype="float32").reshape(x)
+    step, plain = gradients_of(backend, forward, w), gradients_of(backend, forward, w)
+    reference = backend.jit(plain.__wrapped__, jit_compile=False)
+    for _ in range(4):
+        np.testing.assert_allclose(float(step(x)), float(reference(x)), rtol=2e-6)
+    assert len(made.compiled) == tried
+
+
+def test_what_xla_cannot_compile_stays_where_it_is(backend, contests):
+    made = contests(2.0, 1.0)
+    v = Variable(0.0)
+
+    def count(x):
+        v.assign_add(1.0)
+        return tf.linalg.eig(x)[0]
+
+    step = backend.jit(count)
+    for i in range(4):
+        assert numbers(step(tf.eye(2))) == [1.0, 1.0] and float(v.numpy()) == i + 1
+    assert backend.settled(step) and len(made.compiled) == 1
+
+
+def test_xla_is_not_tried_where_each_run_must_give_the_same_bits(backend, contests, monkeypatch):
+    made = contests(2.0, 1.0)
+    monkeypatch.setattr(xla, "is_op_determinism_enabled", lambda: True)
+    step = backend.jit(lambda x: ops.sum(x * 2.0))
+    for _ in range(4):
+        step(np.ones(3, "float32"))
+    assert not made.compiled and backend.settled(step)
+
+
+def test_only_the_graph_of_full_batches_is_tried(backend, contests):
+    made = contests(2.0, 1.0)
+    step = backend.jit(lambda x: ops.sum(x * 2.0))
+    for size in (8, 8, 3, 8, 5, 3, 4):
+        assert float(step(np.ones(size, "float32"))) == 2.0 * size
+    assert len(made.compiled) == 1 and len({id(trace) for trace in step.traces.values()}) == 2
+
+
+def test_xla_when_asked(backend, contests):
+    made = contests(2.0, 1.0)
     v = Variable([1.0])
 
     def step(x):
         v.assign_add(x)
         return v * 2.0
 
-    assert numbers(backend.jit(step, jit_compile=True)(tf.ones(1))) == [4.0]
-    assert not backend.use_xla(step)
-    assert numbers(backend.jit(step, jit_compile="auto")(tf.ones(1))) == [6.0]
+    by_xla, by_kernels = (backend.jit(step, jit_compile=wish) for wish in (True, False))
+    assert numbers(by_xla(tf.ones(1))) == [4.0] and numbers(by_kernels(tf.ones(1))) == [6.0]
+    graphs = [trace.graph for run in (by_xla, by_kernels) for trace in run.traces.values()]
+    assert ["_XlaMustCompile" in graph.function_def.attr for graph in graphs] == [True, False]
+    assert backend.settled(by_xla) and backend.settled(by_kernels) and len(made.compiled) == 1
+
+
+# --- several steps as one ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("only_last", [True, False])
+@pytest.mark.parametrize("count", [2, 50])
+def test_several_steps_are_one_loop_around_one_trace(backend, only_last, count):
+    traced, v = [], Variable(0.0)
+
+    def step(data):
+        traced.append(data)
+        x, y = data
+        v.assign_add(ops.sum(x))
+        return {"rows": x + v, "total": v, "name": "step", "none": None}
+
+    one = backend.jit(step)
+    several = backend.several_steps(step, one, only_last)
+    batches = [(tf.fill((2, 3), float(i)), tf.constant(i)) for i in range(count)]
+    for _ in range(2):
+        (found,) = several(batches)
+    one(batches[0])
+    total = 2 * 6 * sum(range(count))
+    last = float(count - 1 + total)
+    assert float(v.numpy()) == total and len(traced) == 1
+    assert (found["name"], found["none"]) == ("step", None)
+    assert found["rows"].shape == ((2, 3) if only_last else (2 * count, 3))
+    assert numbers(found["rows"])[-1] == [last] * 3
+    assert numbers(found["total"]) == (total if only_last else numbers(found["total"])[:-1] + [total])
+
+
+def test_a_longer_loop_is_no_bigger_graph(backend):
+    def size(count):
+        one = backend.jit(lambda x: ops.sum(ops.tanh(x)))
+        several = backend.several_steps(None, one, True)
+        made = []
+        original = tf.while_loop
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(tf, "while_loop", lambda *args, **options: made.append(options) or original(*args, **options))
+            several([tf.ones(3)] * count)
+        assert len(made) == 1
+        return one.traces
+
+    assert len(size(3)) == len(size(300)) == 1
+
+
+def test_unequal_batches_are_taken_one_by_one(backend):
+    one = backend.jit(lambda x: ops.sum(x))
+    several = backend.several_steps(None, one, True)
+    assert list(map(float, several([tf.ones(3), tf.ones(2)]))) == [3.0, 2.0]
 
 
 def test_sparse_and_ragged_inputs_and_results():
@@ -244,7 +450,8 @@ def test_sparse_and_ragged_inputs_and_results():
     assert out["same"].to_list() == [[1], [2, 3]] and int(out["sum"]) == 6
 
 
-def test_steps_leave_nothing_behind(backend):
+def test_steps_leave_nothing_behind(backend, contests):
+    contests(2.0, 1.0)
     w = Variable(np.ones((16, 16), "float32"))
     gradient = triceras.value_and_grad(lambda x: ops.mean(ops.square(ops.matmul(x, w))), [w])
 
@@ -254,8 +461,8 @@ def test_steps_leave_nothing_behind(backend):
         return {"loss": loss}
 
     x = tf.ones((4, 16))
-    for run in (step, triceras.jit(step)):
-        for _ in range(5):
+    for run in (step, backend.jit(step)):
+        for _ in range(30):
             run(x)
         gc.collect()
         gc.disable()
@@ -363,6 +570,43 @@ def test_eval_shape_computes_and_assigns_nothing(backend):
 # --- ops --------------------------------------------------------------------------------------------------------------
 
 
+def test_constants_are_made_once(backend, monkeypatch):
+    made = []
+    original = tf.convert_to_tensor
+    monkeypatch.setattr(
+        tf, "convert_to_tensor", lambda *args, **options: made.append(args) or original(*args, **options)
+    )
+    x = tf.ones((2, 6))
+    for _ in range(5):
+        y = ops.add(ops.multiply(x, 2), 0.5)
+        y = ops.reshape(ops.maximum(y, 7.0), (3, 4))
+    assert len(made) == 3 and numbers(y) == [[7.0] * 4] * 3
+    for number in (0.0, -0.0, False, 0, 1, 1.0, True):
+        for dtype in ("float32", "int32"):
+            found = backend.to_numpy(backend.convert(number, dtype))
+            assert (found.dtype, str(float(found))) == (dtype, str(float(np.array(number, dtype))))
+
+
+def test_constants_that_are_kept_are_few(backend):
+    for i in range(3000):
+        backend.convert(i + 0.5, "float32")
+    assert len(tensor._KEPT) <= tensor._MOST_KEPT
+
+
+@pytest.mark.parametrize("wrap", [lambda f: f, triceras.jit], ids=["eager", "jit"])
+def test_gradient_of_logaddexp_at_equal_numbers(wrap):
+    gradient = wrap(triceras.grad(lambda a, b: ops.sum(ops.logaddexp(a, b)), argnums=(0, 1)))
+    a, b = gradient(np.float32([1.0, 0.0, 2.0]), np.float32([1.0, 2.0, 0.0]))
+    share = 1 / (1 + np.exp(2.0))
+    np.testing.assert_allclose(a, [0.5, share, 1 - share], rtol=1e-6)
+    np.testing.assert_allclose(b, [0.5, 1 - share, share], rtol=1e-6)
+    inf, nan = np.inf, np.nan
+    x, y = np.float32([inf, -inf, inf, 0.0, nan, 0.0]), np.float32([inf, -inf, -inf, -20.0, 1.0, nan])
+    with np.errstate(invalid="ignore"):
+        expected = np.logaddexp(x, y)
+    np.testing.assert_allclose(ops.logaddexp(x, y), expected, rtol=1e-6)
+
+
 def threefry(key, count):
     """Salmon et al. 2011 in 64-bit integers."""
     mask, rotations = 0xFFFFFFFF, ((13, 15, 26, 6), (17, 29, 16, 24))
@@ -391,6 +635,64 @@ def test_native_numbers_depend_on_the_key_alone():
         first = numbers(draw(key, (4,)))
         assert first == numbers(draw(key, (4,))) == numbers(triceras.jit(lambda k, d=draw: d(k, (4,)))(key))
         assert first != numbers(draw(other, (4,)))
+
+
+def kinds_of(graph):
+    """The operations in a traced function and the functions that it calls."""
+    definition = graph.graph.as_graph_def()
+    return {
+        node.op for nodes in (definition.node, *(f.node_def for f in definition.library.function)) for node in nodes
+    }
+
+
+@pytest.mark.parametrize(
+    "equation, shapes, is_product",
+    [
+        ("abc,cde->abde", [(2, 3, 4), (4, 5, 2)], True),
+        ("btnh, bsnh -> bnts", [(2, 5, 3, 4), (2, 6, 3, 4)], True),
+        ("bnts,bsnh->btnh", [(2, 3, 5, 6), (2, 6, 3, 4)], True),
+        ("ji,jk->ki", [(2, 3), (2, 4)], True),
+        ("i,ij->j", [(3,), (3, 2)], True),
+        ("i,i->", [(3,), (3,)], True),
+        ("i,j->ij", [(3,), (2,)], False),
+        ("ij,jk->k", [(2, 3), (3, 4)], False),
+        ("ii,ij->j", [(3, 3), (3, 4)], False),
+        ("...j,jk->...k", [(2, 2, 3), (3, 4)], False),
+        ("ij,jk", [(2, 3), (3, 4)], False),
+        ("ij,jk,kl->il", [(2, 3), (3, 4), (4, 2)], False),
+    ],
+)
+def test_einsum_is_a_product_of_matrices_where_it_can_be(backend, equation, shapes, is_product):
+    rng = np.random.default_rng(0)
+    given = [rng.normal(size=shape).astype("float32") for shape in shapes]
+    expected = np.einsum(equation.replace(" ", ""), *given)
+    np.testing.assert_allclose(ops.einsum(equation, *given), expected, rtol=1e-5, atol=1e-5)
+    step = tf.function(lambda *xs: ops.einsum(equation, *xs), autograph=False)
+    graph = step.get_concrete_function(*map(tf.constant, given))
+    assert ("Einsum" in kinds_of(graph)) != is_product
+    opened = step.get_concrete_function(*[tf.TensorSpec([None] * len(shape), tf.float32) for shape in shapes])
+    np.testing.assert_allclose(opened(*map(tf.constant, given)), expected, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "sizes, kernel", [((3, 4), (4, 5)), ((2, 3, 4), (4, 5)), ((2, 3, 0), (0, 5)), ((0, 3, 4), (4, 5))]
+)
+def test_products_of_rows(sizes, kernel):
+    step = triceras.jit(lambda x, w: (ops.matmul(x, w), linalg.affine(x, w, ops.ones(w.shape[1]))))
+    for first in (None, 7):
+        x, w = np.full((first or sizes[0], *sizes[1:]), 2.0, "float32"), np.full(kernel, 3.0, "float32")
+        for product, shifted in (step(x, w), (ops.matmul(x, w), linalg.affine(x, w, ops.ones(5)))):
+            assert numbers(product) == np.matmul(x, w).tolist() and numbers(shifted) == (np.matmul(x, w) + 1).tolist()
+
+
+def test_a_scan_is_differentiated_row_by_row(backend):
+    w = Variable(np.ones((2, 2), "float32"))
+    gradient = triceras.value_and_grad(lambda x: ops.sum(recurrent(x * 2.0, w)), [w])
+    step = backend.jit(gradient)
+    step(np.ones((4, 3, 2), "float32"))
+    ((trace,),) = [step.traces.values()]
+    assert kinds_of(trace.graph) >= {"While", "MatMul"} or kinds_of(trace.graph) >= {"StatelessWhile", "MatMul"}
+    assert not any("Scatter" in kind or "SegmentSum" in kind for kind in kinds_of(trace.graph))
 
 
 @pytest.mark.parametrize("groups", [1, 2, 4])

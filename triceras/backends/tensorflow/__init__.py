@@ -4,7 +4,7 @@ import contextlib
 
 import tensorflow as tf
 
-from triceras.backends.tensorflow import array, linalg, logic, math, nn, random, reduce, signal
+from triceras.backends.tensorflow import array, image, linalg, logic, math, nn, random, reduce, signal
 from triceras.backends.tensorflow.layer import MIXIN
 from triceras.backends.tensorflow.tensor import Tensors
 from triceras.backends.tensorflow.transforms import Transforms
@@ -17,7 +17,7 @@ class TensorflowBackend(Tensors, Variables, Transforms, Backend):
 
     name = "tensorflow"
     argument_errors = (tf.errors.InvalidArgumentError, tf.errors.NotFoundError, tf.errors.UnimplementedError)
-    modules = (math, logic, array, reduce, linalg, signal, nn, random)
+    modules = (math, logic, array, reduce, linalg, signal, nn, image, random)
     layer_mixin = MIXIN
 
 

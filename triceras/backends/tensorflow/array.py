@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from triceras.backends.tensorflow.tensor import convert, shape_tensor
+from triceras.backends.tensorflow.tensor import convert, ints, shape_tensor
 
 # --- constants --------------------------------------------------------------------------------------------------------
 
@@ -59,7 +59,7 @@ def reshape(x: tf.Tensor, newshape: tuple) -> tf.Tensor:
 
 
 def transpose(x: tf.Tensor, axes: tuple[int, ...]) -> tf.Tensor:
-    return tf.transpose(x, axes) if axes else tf.convert_to_tensor(x)
+    return tf.transpose(x, ints(axes)) if axes else tf.convert_to_tensor(x)
 
 
 def expand_dims(x: tf.Tensor, axis: tuple[int, ...]) -> tf.Tensor:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import tensorflow as tf
+
+from triceras.backends.tensorflow import array
+from triceras.backends.tensorflow.tensor import dynamic_shape
 
 # --- products -------------------------------------------------------------------------------------------------------
 
@@ -32,21 +36,30 @@ def _widened(product: Callable) -> Callable:
 def matmul(x1: tf.Tensor, x2: tf.Tensor) -> tf.Tensor:
     if x1.shape.rank == 1 or x2.shape.rank == 1:
         return _with_vector(x1, x2)
-    if x1.shape.rank > 2 and x2.shape.rank == 2:
-        # One product of two matrices: quicker than a batch of small ones, above all in the backward pass.
-        rows = tf.matmul(tf.reshape(x1, [-1, x2.shape[0] or tf.shape(x2)[0]]), x2)
-        result = tf.reshape(rows, tf.concat([tf.shape(x1)[:-1], tf.shape(x2)[1:]], 0))
-        return tf.ensure_shape(result, [*x1.shape[:-1], x2.shape[1]])
+    if x2.shape.rank == 2:
+        return _of_rows(_product, x1, x2)
     return tf.matmul(x1, x2)
 
 
 def affine(x: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor) -> tf.Tensor:
-    if not x.dtype.is_floating:
-        product = matmul(x, kernel)
-        return product + tf.cast(bias, product.dtype)
-    # The bare functions: in eager code, `tf.matmul` and `+` spend twice as long on their arguments as on the numbers.
-    product = tf.raw_ops.MatMul(a=x, b=kernel) if x.shape.rank == 2 else matmul(x, kernel)
-    return tf.raw_ops.BiasAdd(value=product, bias=bias)
+    if x.dtype.is_floating:  # in graphs, the product, the bias and an activation become one operation
+        return _of_rows(lambda rows, kernel: tf.raw_ops.BiasAdd(value=_product(rows, kernel), bias=bias), x, kernel)
+    product = matmul(x, kernel)
+    return product + tf.cast(bias, product.dtype)
+
+
+def _product(x1: tf.Tensor, x2: tf.Tensor) -> tf.Tensor:
+    """Of two matrices. The bare function: eagerly, `tf.matmul` spends as long on its arguments as on the numbers."""
+    return tf.raw_ops.MatMul(a=x1, b=x2)
+
+
+def _of_rows(function: Callable, x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
+    """A function of two matrices, for all rows of `x` at once: quicker than many small products, above all backward."""
+    if x.shape.rank == 2:
+        return function(x, kernel)
+    (*sizes, _), (depth, width) = dynamic_shape(x), dynamic_shape(kernel)
+    rows = function(array.reshape(x, (-1 if kernel.shape[0] else math.prod(sizes), depth)), kernel)
+    return array.reshape(rows, (*sizes, width))
 
 
 def _with_vector(x1: tf.Tensor, x2: tf.Tensor) -> tf.Tensor:
@@ -58,7 +71,70 @@ def _with_vector(x1: tf.Tensor, x2: tf.Tensor) -> tf.Tensor:
 
 
 def einsum(subscripts: str, *operands: tf.Tensor, **kwargs: Any) -> tf.Tensor:
-    return _widened(functools.partial(tf.einsum, subscripts))(*operands)
+    return _widened(functools.partial(_einsum, subscripts))(*operands)
+
+
+class Product(NamedTuple):
+    """An einsum of two operands that is a product of matrices.
+
+    Args:
+        labels: of each operand's axes.
+        orders: for each operand, which axes count the matrices, and which become their rows and columns.
+        flips: which of the two matrices is to be transposed.
+        made: labels of the product's axes.
+        output: labels of the result's.
+    """
+
+    labels: list[str]
+    orders: list[tuple[str, str, str]]
+    flips: tuple[bool, bool]
+    made: str
+    output: str
+
+
+@functools.cache
+def _as_product(subscripts: str) -> Product | None:
+    inputs, arrow, output = subscripts.replace(" ", "").partition("->")
+    labels = inputs.split(",")
+    simple = arrow and "." not in subscripts and len(labels) == 2 and all(labels)
+    if not simple or any(len(set(part)) < len(part) for part in (*labels, output)):
+        return None
+    a, b = labels
+    left, right = ("".join(x for x in part if x not in other) for part, other in ((a, b), (b, a)))
+    batch = "".join(x for x in a if x in b and x in output)
+    summed = "".join(x for x in a if x in b and x not in output)
+    if not summed or not set(left + right) <= set(output):
+        return None
+    flips = a[-1] in left, b[-1] in summed  # so that the last axis may stay the last
+    orders = [(batch, summed, left) if flips[0] else (batch, left, summed)]
+    orders.append((batch, right, summed) if flips[1] else (batch, summed, right))
+    return Product(labels, orders, flips, batch + left + right, output)
+
+
+def _einsum(subscripts: str, *operands: tf.Tensor) -> tf.Tensor:
+    """As a product of matrices where it is one: a third quicker than `tf.einsum`, forth and back."""
+    plan = _as_product(subscripts)
+    if plan is None:
+        return tf.einsum(subscripts, *operands)
+    sizes: dict[str, Any] = {}
+    for labels, x in zip(plan.labels, operands, strict=True):
+        for label, size in zip(labels, dynamic_shape(x), strict=True):
+            known = sizes.setdefault(label, size)
+            if isinstance(known, tf.Tensor):
+                sizes[label] = size
+            elif isinstance(size, int) and size != known:
+                return tf.einsum(subscripts, *operands)  # says what is wrong
+    matrices = []
+    for x, labels, (batch, rows, columns) in zip(operands, plan.labels, plan.orders, strict=True):
+        x = _permuted(x, labels, batch + rows + columns)
+        shape = (*(sizes[x] for x in batch), *(math.prod(sizes[x] for x in part) for part in (rows, columns)))
+        matrices.append(array.reshape(x, shape))
+    product = tf.matmul(*matrices, transpose_a=plan.flips[0], transpose_b=plan.flips[1])
+    return _permuted(array.reshape(product, tuple(sizes[x] for x in plan.made)), plan.made, plan.output)
+
+
+def _permuted(x: tf.Tensor, labels: str, wanted: str) -> tf.Tensor:
+    return x if labels == wanted else array.transpose(x, tuple(map(labels.index, wanted)))
 
 
 def tensordot(x1: tf.Tensor, x2: tf.Tensor, axes: Any = 2) -> tf.Tensor:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
+from tensorflow.python.ops.control_flow_util import GraphOrParentsInXlaContext
 
 from triceras.backends.tensorflow.tensor import shape_tensor
 from triceras.ops.op import OPS
@@ -174,3 +175,111 @@ def _pool(native: Callable) -> Callable:
 
 
 max_pool, average_pool = _pool(tf.nn.max_pool), _pool(tf.nn.avg_pool)
+
+
+# --- recurrence -------------------------------------------------------------------------------------------------------
+
+
+def lstm(inputs: tf.Tensor, h: tf.Tensor, c: tf.Tensor, *weights: tf.Tensor, bias: Any = None) -> tuple:
+    kernel = _recurrent_kernel(inputs, {"GPU": _cudnn_lstm, "CPU": _block_lstm})
+    if kernel is None:
+        return OPS["lstm"].body(inputs, h, c, *weights, bias)
+    bias = tf.zeros(weights[0].shape[-1:], inputs.dtype) if bias is None else bias
+    outputs, h, c = kernel(tf.transpose(inputs, (1, 0, 2)), h, c, *weights, bias)
+    return tf.transpose(outputs, (1, 0, 2)), h, c
+
+
+def gru(inputs: tf.Tensor, h: tf.Tensor, *weights: tf.Tensor, bias: Any = None) -> tuple:
+    kernel = _recurrent_kernel(inputs, {"GPU": _cudnn_gru})
+    if kernel is None:
+        return OPS["gru"].body(inputs, h, *weights, bias)
+    bias = tf.zeros((2, weights[0].shape[-1]), inputs.dtype) if bias is None else bias
+    outputs, h = kernel(tf.transpose(inputs, (1, 0, 2)), h, *weights, bias)
+    return tf.transpose(outputs, (1, 0, 2)), h
+
+
+def _recurrent_kernel(x: tf.Tensor, by_device: dict[str, Callable]) -> Callable | None:
+    """The kernel for the device that this program uses; XLA has none."""
+    device = "GPU" if tf.config.list_logical_devices("GPU") else "CPU"
+    fits = x.dtype in (tf.float32, tf.float16) and x.shape[0] != 0
+    in_xla = not tf.executing_eagerly() and GraphOrParentsInXlaContext(tf.compat.v1.get_default_graph())
+    return by_device.get(device) if fits and not in_xla else None
+
+
+def _differentiated_by(definition: str) -> Callable[[Callable], Callable]:
+    """A kernel that has a gradient, but no second derivative: that is what an op's definition says."""
+
+    def second(inputs: tuple, upstream: tuple, further: tuple) -> list[Any]:
+        with tf.GradientTape() as outer:
+            outer.watch((inputs, upstream))
+            with tf.GradientTape() as tape:
+                tape.watch(inputs)
+                outputs, *states = OPS[definition].body(tf.transpose(inputs[0], (1, 0, 2)), *inputs[1:])
+                outputs = tf.transpose(outputs, (1, 0, 2)), *states
+            gradient = tape.gradient(outputs, inputs, upstream)
+        return outer.gradient(gradient, (*inputs, *upstream), further, unconnected_gradients="zero")
+
+    def wrap(kernel: Callable) -> Callable:
+        @tf.custom_gradient
+        def run(*inputs: tf.Tensor) -> tuple:
+            with tf.GradientTape(persistent=True) as tape:
+                tape.watch(inputs)
+                outputs = kernel(*inputs)
+
+            @tf.custom_gradient
+            def gradient(*given: tf.Tensor) -> tuple:
+                upstream = given[len(inputs) :]
+                found = tape.gradient(outputs, inputs, upstream)
+                return tuple(found), lambda *further: second(given[: len(inputs)], upstream, further)
+
+            return outputs, lambda *upstream: gradient(*inputs, *upstream)
+
+        return run
+
+    return wrap
+
+
+@_differentiated_by("lstm")
+def _block_lstm(x: tf.Tensor, h: tf.Tensor, c: tf.Tensor, kernel: tf.Tensor, recurrent: tf.Tensor, bias: tf.Tensor):
+    weights, nothing = tf.concat([kernel, recurrent], 0), tf.zeros(h.shape[-1:], x.dtype)
+    i, f, g, o = tf.split(tf.concat([weights, bias[None]], 0), 4, 1)
+    weights = tf.concat([i, g, f, o], 1)
+    found = tf.raw_ops.BlockLSTM(
+        seq_len_max=tf.shape(x, tf.int64)[0],
+        x=x,
+        cs_prev=c,
+        h_prev=h,
+        w=weights[:-1],
+        wci=nothing,
+        wcf=nothing,
+        wco=nothing,
+        b=weights[-1],
+        forget_bias=0.0,
+        cell_clip=-1.0,
+    )
+    return found.h, found.h[-1], found.cs[-1]
+
+
+@_differentiated_by("lstm")
+def _cudnn_lstm(x: tf.Tensor, h: tf.Tensor, c: tf.Tensor, kernel: tf.Tensor, recurrent: tf.Tensor, bias: tf.Tensor):
+    return _cudnn("lstm", x, h, c, (kernel, recurrent, bias, tf.zeros_like(bias)))
+
+
+@_differentiated_by("gru")
+def _cudnn_gru(x: tf.Tensor, h: tf.Tensor, kernel: tf.Tensor, recurrent: tf.Tensor, bias: tf.Tensor) -> tuple:
+    parts = [tf.split(w, 3, -1) for w in (kernel, recurrent, bias[0], bias[1])]
+    weights = [tf.concat([reset, update, candidate], -1) for update, reset, candidate in parts]
+    return _cudnn("gru", x, h, tf.zeros_like(h), weights)[:2]
+
+
+def _cudnn(kind: str, x: tf.Tensor, h: tf.Tensor, c: tf.Tensor, weights: Any) -> tuple:
+    """cuDNN's, whose weights are one array: kernels with units first, then two biases."""
+    found = tf.raw_ops.CudnnRNNV3(
+        input=x,
+        input_h=h[None],
+        input_c=c[None],
+        params=tf.concat([tf.reshape(tf.transpose(w), [-1]) for w in weights], 0),
+        sequence_lengths=tf.fill([tf.shape(x)[1]], tf.shape(x)[0]),
+        rnn_mode=kind,
+    )
+    return found.output, found.output_h[0], found.output_c[0]

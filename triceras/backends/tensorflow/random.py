@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
 
 from triceras.backends.tensorflow.tensor import shape_tensor
 from triceras.core import config
-from triceras.ops.op import OPS
+from triceras.ops.random import normal_of, uniform_of
 
 ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
 PARITY = 0x1BD11BDA
@@ -27,19 +26,20 @@ def random_bits(key: tf.Tensor, shape: Any) -> tf.Tensor:
 
 
 def random_uniform(key: tf.Tensor, shape: Any, dtype: str) -> tf.Tensor:
-    return _native_unless_portable("random_uniform", tf.random.stateless_uniform, (key, shape, dtype))
+    return uniform_of(_cheap_bits(key, shape), dtype)
 
 
 def random_normal(key: tf.Tensor, shape: Any, dtype: str) -> tf.Tensor:
-    return _native_unless_portable("random_normal", tf.random.stateless_normal, (key, shape, dtype))
+    return normal_of(_cheap_bits(key, shape), dtype)
 
 
-def _native_unless_portable(name: str, native: Callable, arguments: tuple) -> tf.Tensor:
+def _cheap_bits(key: tf.Tensor, shape: Any) -> tf.Tensor:
+    """Random words by TensorFlow's generator, unless they are to be portable. It gives the same words compiled by XLA
+    and not; what it makes of them when it is asked for floats differs."""
     if config.rng() == "portable":
-        return OPS[name].body(*arguments)
-    key, shape, dtype = arguments
+        return random_bits(key, shape)
     seed = tf.bitcast(tf.cast(key, tf.uint32), tf.int32)
-    return native(shape_tensor(shape), seed, dtype=tf.as_dtype(dtype), alg="philox")
+    return tf.random.stateless_uniform(shape_tensor(shape), seed, None, None, tf.uint32, alg="philox")
 
 
 def _words(key: tf.Tensor, count: tf.Tensor) -> tf.Tensor:

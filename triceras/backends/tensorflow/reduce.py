@@ -7,6 +7,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from triceras.backends.tensorflow.tensor import ints
+
 Axes = tuple[int, ...]
 
 
@@ -16,7 +18,7 @@ def _over(native: Callable) -> Callable:
     def reduce(x: tf.Tensor, axis: Axes, keepdims: bool = False) -> tf.Tensor:
         if len(axis) == 1:  # TensorFlow keeps the tensors of single numbers, and makes those of lists anew
             return native(x, axis[0], keepdims)
-        return native(x, list(axis), keepdims) if axis else tf.convert_to_tensor(x)
+        return native(x, ints(axis), keepdims) if axis else tf.convert_to_tensor(x)
 
     return reduce
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import functools
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,6 +13,7 @@ from triceras.core import dtypes, registry
 
 EagerTensor = tf.__internal__.EagerTensor
 COMPOSITES = (tf.IndexedSlices, tf.SparseTensor, tf.RaggedTensor)
+NUMBERS = frozenset((bool, int, float))
 
 
 class Tensors:
@@ -21,6 +23,8 @@ class Tensors:
     tensor_types = (EagerTensor, tf.__internal__.SymbolicTensor, tf.Tensor, tf.Variable, *COMPOSITES)
 
     def convert(self, x: Any, dtype: str | None = None) -> Any:
+        if type(x) in NUMBERS and dtype is not None:
+            return kept((x or str(x), type(x), dtype), lambda: _constant(x, dtype))  # 0.0 equals -0.0
         if isinstance(x, COMPOSITES):
             return x if dtype is None else self.cast(x, dtype)
         if not isinstance(x, tf.Tensor):
@@ -60,6 +64,8 @@ class Tensors:
             x = tf.math.real(x) if dtype != "bool" else tf.not_equal(x, 0)
         if dtype.startswith("float8") and not x.dtype.is_floating:
             x = tf.cast(x, "float32")
+        if type(x) is EagerTensor:  # the bare operation takes half as long
+            return tf.raw_ops.Cast(x=x, DstT=tf.as_dtype(dtype))
         return tf.cast(x, dtype)
 
     def shape(self, x: Any) -> tuple[int | None, ...]:
@@ -73,7 +79,10 @@ class Tensors:
 
     def dynamic_shape(self, x: Any) -> tuple[Any, ...]:
         """The shape with scalar tensors where only the running graph knows."""
-        static, running = self.shape(x), tf.shape(x)
+        static = self.shape(x)
+        if None not in static:
+            return static
+        running = tf.shape(x)
         return tuple(running[i] if size is None else size for i, size in enumerate(static))
 
     def is_traced(self, x: Any) -> bool:
@@ -106,7 +115,7 @@ class Tensors:
         tf.random.set_seed(seed)
 
 
-convert = Tensors().convert
+convert, dynamic_shape = Tensors().convert, Tensors().dynamic_shape
 
 
 def densify(x: Any) -> Any:
@@ -125,7 +134,12 @@ def shape_tensor(shape: Any) -> Any:
         return shape
     if any(isinstance(size, (tf.Tensor, tf.Variable)) for size in shape):
         return tf.stack([tf.cast(size, tf.int32) for size in shape])
-    return tuple(shape)
+    return ints(tuple(shape))
+
+
+def ints(values: tuple[int, ...]) -> Any:
+    """Sizes or axes for TensorFlow's functions; eagerly as a tensor that is kept, as `kept` says."""
+    return kept(values, lambda: tf.constant(values, tf.int32)) if max(values, default=0) < 2**31 else values
 
 
 def _constant(x: Any, dtype: str | None) -> tf.Tensor:
@@ -138,6 +152,27 @@ def _constant(x: Any, dtype: str | None) -> tf.Tensor:
     if dtype is not None and not dtype.startswith("float8"):
         array = array.astype(dtypes.to_numpy_dtype(dtype), copy=False)
     return tf.convert_to_tensor(array)
+
+
+_KEPT: dict[Any, tf.Tensor] = {}
+_MOST_KEPT = 1_000
+
+
+def kept(key: Any, make: Callable[[], Any]) -> Any:
+    """A small constant: eagerly made only once, since making one takes longer than most operations on it."""
+    if _has_several_devices() or not tf.executing_eagerly():
+        return make()
+    found = _KEPT.get(key)
+    if found is None:
+        if len(_KEPT) >= _MOST_KEPT:
+            _KEPT.clear()
+        found = _KEPT[key] = make()
+    return found
+
+
+@functools.cache
+def _has_several_devices() -> bool:
+    return len(tf.config.list_logical_devices()) > 1
 
 
 _ALIGNMENT = 64  # bytes: where memory isn't aligned so, TensorFlow's kernels end the process
@@ -205,7 +240,7 @@ def split(x: Any, tensors: list[Any], arrays: bool = True) -> Any:
             output arrays are constants and Variables stand for their values.
     """
     if isinstance(x, TENSORS):
-        tensors.append(x)
+        tensors.append(tf.convert_to_tensor(x) if isinstance(x, tf.Variable) else x)
         return SLOT
     if isinstance(x, (list, tuple)):
         return Node(type(x), None, tuple([split(v, tensors, arrays) for v in x]))

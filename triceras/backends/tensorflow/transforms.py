@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import tensorflow as tf
 
-from triceras.backends.tensorflow.tensor import COMPOSITES, fill, split
+from triceras.backends.tensorflow.compiler import compiled, several_steps
+from triceras.backends.tensorflow.tensor import fill, split
 from triceras.backends.tensorflow.variable import raw_value
 from triceras.core import tree
 from triceras.core.dtypes import standardize_dtype
-from triceras.core.scope import local, setting
+from triceras.core.scope import local
 from triceras.core.spec import Spec
 from triceras.core.state import StatelessScope
 from triceras.transforms import call_gradient_function
@@ -141,13 +142,13 @@ class Loops:
         out_specs = [s for s in tree.flatten(specs[1]) if s is not None]
         known = tf.get_static_value(count)
         arrays = [tf.TensorArray(s.dtype, size=count, element_shape=s.shape) for s in out_specs]
-        flat = [x for x in tree.flatten(init) if x is not None]
+        flat = _present(init)
+        # Rows of an array, since the gradient of a lookup into a tensor is as large as the tensor, at each step.
+        rows = [tf.TensorArray(x.dtype, size=count).unstack(x) for x in _present(xs)]
 
         def step(i: Any, leaves: Any, arrays: Any) -> tuple:
             at = count - 1 - i if reverse else i
-            carry, out = f(
-                _refill(init, leaves), tree.map_structure(lambda x: x if x is None else tf.gather(x, at), xs)
-            )
+            carry, out = f(_refill(init, leaves), _refill(xs, [row.read(at) for row in rows]))
             new = [self.convert(x, self.dtype(old)) for x, old in zip(_present(carry), leaves, strict=True)]
             return i + 1, new, [a.write(at, self.convert(y)) for a, y in zip(arrays, _present(out), strict=True)]
 
@@ -225,11 +226,24 @@ class Transforms(Loops):
     def jit(
         self, fn: Callable, variables: Any = None, donate: bool = True, jit_compile: Any = None, **options: Any
     ) -> Callable:
-        return compiled(self, fn, self.use_xla(fn) if jit_compile in (None, "auto") else bool(jit_compile))
+        """See `triceras.jit`. With `jit_compile=True` XLA runs the graphs, with False TensorFlow's kernels; with None
+        or "auto" it is the kernels at first, later the faster of both, by measurement: see `compiler/xla.py`.
+        """
+        return compiled(self, fn, _xla(jit_compile))
 
-    def use_xla(self, fn: Callable) -> bool:
-        """Whether to compile a function by XLA where the caller leaves it to us."""
-        return False
+    def several_steps(
+        self,
+        step: Callable,
+        one: Callable,
+        only_last: bool,
+        variables: Any = None,
+        jit_compile: Any = None,
+        **options: Any,
+    ) -> Callable[[list[Any]], list[Any]]:
+        return several_steps(self, one, only_last, _xla(jit_compile))
+
+    def settled(self, compiled: Callable) -> bool:
+        return all(getattr(trace.run, "winner", True) for trace in getattr(compiled, "traces", {}).values())
 
     # --- gradients -------------------------------------------------------------------------------------------------
 
@@ -340,6 +354,10 @@ class Transforms(Loops):
         return None if x is None else self.spec(self.convert(x))
 
 
+def _xla(jit_compile: Any) -> bool | None:
+    return None if jit_compile in (None, "auto") else bool(jit_compile)
+
+
 def _placeholder(spec: Any) -> Any:
     return tf.compat.v1.placeholder(standardize_dtype(spec.dtype), spec.shape) if isinstance(spec, Spec) else spec
 
@@ -408,115 +426,3 @@ def move_axis(x: tf.Tensor, source: int, target: int) -> tf.Tensor:
     order = [i for i in range(rank) if i != source % rank]
     order.insert(target % rank, source % rank)
     return tf.transpose(x, order)
-
-
-# --- jit -------------------------------------------------------------------------------------------------------------
-
-
-class Trace(NamedTuple):
-    """A graph and how to read what it gives.
-
-    Args:
-        shapes: of the inputs; None where any size will do.
-        run: takes the tensors.
-        result: the skeleton of what the function returned.
-    """
-
-    shapes: tuple
-    run: Callable
-    result: Any
-
-
-def compiled(backend: Any, fn: Callable, xla: bool) -> Callable:
-    """A compiled `fn`: one graph for each kind of call, and one more, with open dimensions, for calls of other shapes.
-
-    `tf.function` has a cache of its own, but makes tensors of the plain values that a function returns, and spends
-    290 µs on a call with 3 tensors and 20 variables; calling its traces directly takes 165.
-
-    Args:
-        backend: the TensorFlow backend, which is current while tracing.
-        fn: any function of trees; tensors and arrays are inputs of the graph, all else is part of the cache's key.
-        xla: whether XLA compiles the graph.
-    """
-    traces: dict[Any, Trace] = {}  # by the exact signature
-    families: dict[Any, list[Trace]] = {}  # by the signature without sizes
-
-    @functools.wraps(fn)
-    def run(*args: Any, **kwargs: Any) -> Any:
-        if local.state is not None or not tf.executing_eagerly():
-            return fn(*args, **kwargs)  # part of a bigger graph, or of a function that is pure already
-        tensors: list[Any] = []
-        skeleton = split((args, kwargs), tensors)
-        shapes = tuple([_shape(x) for x in tensors])
-        signature = (skeleton, local.autocast, tuple([x.dtype for x in tensors]), shapes)
-        trace = traces.get(signature)
-        if trace is None:
-            family = families.setdefault((*signature[:-1], tuple(map(_rank, shapes))), [])
-            with setting(backend=backend):
-                trace = traces[signature] = _find(functools.partial(_trace, fn, xla, skeleton, tensors), family, shapes)
-        return fill(trace.result, iter(trace.run(*tensors)))
-
-    return run
-
-
-MANY = 3  # from so many traces on, any axis may be opened, not only the first
-
-
-def _find(make: Callable, family: list[Trace], shapes: tuple) -> Trace:
-    """A trace that serves a call: a known one if it fits, else a new one.
-
-    The new one is open where the sizes differ from those of a trace that differs in first axes alone: a smaller last
-    batch takes one more trace, and then any batch size will do.
-    """
-    fitting = next((trace for trace in family if all(map(_fits, trace.shapes, shapes))), None)
-    if fitting is not None:
-        return fitting
-    near = next((trace for trace in family if all(map(_same_but_first, trace.shapes, shapes))), None)
-    near = near or (family[-1] if len(family) >= MANY else None)
-    if near is not None:
-        try:
-            family.append(make(tuple(map(_join, near.shapes, shapes))))
-            return family[-1]
-        except Exception:  # code that needs the sizes, which says so in its own words if it fails with them too
-            pass
-    family.append(make(shapes))
-    return family[-1]
-
-
-def _trace(fn: Callable, xla: bool, skeleton: Any, tensors: list[Any], shapes: tuple) -> Trace:
-    made: list[Any] = []
-
-    def body(*inputs: Any) -> list[Any]:
-        args, kwargs = fill(skeleton, iter(inputs))
-        outputs: list[Any] = []
-        made.append(split(fn(*args, **kwargs), outputs, arrays=False))
-        return outputs
-
-    specs = [
-        s if isinstance(s, tf.TypeSpec) else tf.TensorSpec(s, x.dtype) for s, x in zip(shapes, tensors, strict=True)
-    ]
-    function = tf.function(body, autograph=False, jit_compile=xla or None)
-    return Trace(shapes, function.get_concrete_function(*specs), made[-1])
-
-
-def _shape(x: Any) -> Any:
-    """A tensor's shape; for sparse and ragged tensors TensorFlow's own description, which is never relaxed."""
-    return tf.type_spec_from_value(x) if isinstance(x, COMPOSITES) else tuple(x.shape.as_list())
-
-
-def _rank(shape: Any) -> Any:
-    return len(shape) if isinstance(shape, tuple) else shape
-
-
-def _same_but_first(known: Any, shape: Any) -> bool:
-    return known[1:] == shape[1:] if isinstance(known, tuple) else known == shape
-
-
-def _fits(wide: Any, shape: Any) -> bool:
-    return not isinstance(wide, tuple) or all(a is None or a == b for a, b in zip(wide, shape, strict=True))
-
-
-def _join(wide: Any, shape: Any) -> Any:
-    if not isinstance(wide, tuple):
-        return wide
-    return tuple(a if a == b else None for a, b in zip(wide, shape, strict=True))
