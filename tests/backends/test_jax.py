@@ -314,3 +314,106 @@ def test_attention_takes_masks_of_any_rank_and_other_value_sizes():
     np.testing.assert_allclose(ops.dot_product_attention(q, k, v, mask=mask), causal, atol=1e-6)
     narrow = ops.dot_product_attention(q, k, v[..., :3], is_causal=True)
     np.testing.assert_allclose(narrow, causal[..., :3], atol=1e-6)
+
+
+# --- several steps, and programs that take what they use --------------------------------------------------------------
+
+
+def test_a_program_takes_only_the_variables_it_uses():
+    used, idle = Variable([1.0, 2.0]), Variable([3.0])
+    double = triceras.jit(lambda x: x * used, variables=[used, idle])
+    assert double(2.0).tolist() == [2.0, 4.0]
+    idle.native.delete()
+    used.assign([2.0, 3.0])
+    assert double(2.0).tolist() == [4.0, 6.0]
+
+
+def test_what_other_shapes_use_is_found_when_they_come():
+    small, large = Variable(1.0), Variable(10.0)
+    add = triceras.jit(lambda x: x + (small if x.shape[0] < 3 else large), variables=[small, large])
+    for _ in range(2):
+        assert [float(add(np.zeros(n, "float32"))[0]) for n in (2, 4, 2)] == [1.0, 10.0, 1.0]
+        small.assign(1.0)
+
+
+def several(step, size, only_last, **options):
+    backend = registry.get("jax")
+    one = backend.jit(step, **options)
+    run = backend.several_steps(step, one, only_last, **options)
+    return run([np.full((2, 3), i, "float32") for i in range(size)])
+
+
+@pytest.mark.parametrize("size", [2, 40])
+def test_several_steps_are_one_loop_around_one_trace(size):
+    total, seen = Variable(0.0), []
+
+    def step(x):
+        seen.append(x)
+        total.assign_add(jnp.sum(x))
+        return {"total": total, "name": "sum"}
+
+    (found,) = several(step, size, True, variables=[total])
+    assert len(seen) == 1 and found["name"] == "sum"
+    assert float(found["total"]) == float(total.numpy()) == 6 * sum(range(size))
+
+
+def test_several_outputs_come_joined_in_order():
+    (found,) = several(lambda x: (x, x[0]), 4, False)
+    np.testing.assert_array_equal(found[0][:, 0], [0, 0, 1, 1, 2, 2, 3, 3])
+    np.testing.assert_array_equal(found[1], np.repeat([0, 1, 2, 3], 3))
+
+
+def test_a_loop_over_steps_takes_over_the_state_it_assigns():
+    state, weight = Variable(jnp.ones(4)), Variable(jnp.ones(4))
+    before = state.native, weight.native
+
+    def step(x):
+        state.assign(state + weight)
+        return x
+
+    several(step, 3, True, variables=[state, weight])
+    assert before[0].is_deleted() and not before[1].is_deleted()
+    assert state.numpy().tolist() == [4.0] * 4
+
+
+def test_variables_that_a_loop_has_not_heard_of_are_found():
+    state, weight = Variable(0.0), Variable(2.0)
+
+    def step(x):
+        state.assign_add(weight)
+        return state
+
+    assert float(several(step, 5, True)[0]) == float(state.numpy()) == 10.0
+
+
+def test_uncompiled_functions_get_tensors_with_values():
+    def run(x, scale):
+        assert isinstance(x["a"], jax.Array) and not isinstance(x["a"], jax.core.Tracer)
+        return x["a"] * scale
+
+    assert registry.get("jax").jit(run, jit_compile=False)({"a": np.ones(2, "float32")}, scale=3).tolist() == [3.0, 3.0]
+
+
+def test_numbers_that_are_equal_stay_apart():
+    """-0.0 == 0.0 and True == 1, but they are other tensors."""
+    backend = registry.get("jax")
+    assert np.signbit(backend.convert(-0.0, "float32")) and not np.signbit(backend.convert(0.0, "float32"))
+    assert backend.convert(True, "int32").tolist() == 1 and backend.convert(1, "bool").tolist() is True
+
+
+def test_an_assigned_array_outlives_the_next_donation():
+    given, state = jnp.arange(3.0), Variable(jnp.zeros(3))
+    state.assign(given)
+    triceras.jit(lambda: state.assign_add(1.0))()
+    assert given.tolist() == [0.0, 1.0, 2.0] and state.numpy().tolist() == [1.0, 2.0, 3.0]
+
+
+def test_a_loop_may_give_a_variable_that_it_assigns():
+    count = Variable(0.0)
+
+    def body(carry, x):
+        count.assign_add(x)
+        return carry, count
+
+    _, found = triceras.jit(lambda xs: ops.scan(body, 0.0, xs))(np.arange(4, dtype="float32"))
+    assert found.tolist() == [0.0, 1.0, 3.0, 6.0]

@@ -283,7 +283,7 @@ def test_lambda_callbacks_have_the_hooks_given():
     callbacks.on_epoch_begin(0)
     callbacks.on_epoch_end(0)
     callbacks.on_test_end()
-    assert seen == [0, "t"] and not callbacks.has("on_train_batch_end")
+    assert seen == [0, "t"] and callbacks.hook("on_train_batch_end") is None
 
 
 def test_history_keeps_what_it_is_told():

@@ -97,6 +97,23 @@ class Backend(abc.ABC):
     def jit(self, fn: Callable, variables: Any = None, donate: bool = True, **options: Any) -> Callable:
         """A compiled `fn`; see `triceras.jit`."""
 
+    def several_steps(
+        self, step: Callable, one: Callable, only_last: bool, variables: Any = None, **options: Any
+    ) -> Callable[[list[Any]], list[Any]]:
+        """A function that runs a step on several batches in turn: one compiled loop, where the framework has such.
+
+        Args:
+            step: takes a batch, reads and assigns Variables; not compiled. A loop traces it once for any number.
+            one: `step`, compiled; for batches of unequal shapes or structure, or that can't be stacked.
+            only_last: whether the results of the last batch will do.
+            variables, options: what `jit` takes.
+
+        Returns:
+            A function of a list of batches. It gives a list of results in the batches' order: of the last one where
+            that will do; else of each, or of fewer, whose tensors are joined along their first axis.
+        """
+        return lambda batches: [one(batch) for batch in batches]
+
     @abc.abstractmethod
     def value_and_grad(self, fn: Callable, variables: Any = None, has_aux: bool = False, argnums: Any = 0) -> Callable:
         """See `triceras.value_and_grad`."""
@@ -160,6 +177,14 @@ class Backend(abc.ABC):
     @abc.abstractmethod
     def version(self) -> str:
         """The framework's version."""
+
+    def compiler_notes(self) -> list[tuple[str, str]]:
+        """What compiling needs here and whether it is there: (what, what is found), for `triceras doctor`."""
+        return []
+
+    def settled(self, compiled: Callable) -> bool:
+        """Whether a function that `jit` gave has become as fast as it will, so that measuring it may begin."""
+        return True
 
     # --- hooks for distribution: identity until a distribution is in force --------------------------------------------
 

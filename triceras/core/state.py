@@ -37,6 +37,7 @@ class StatelessScope:
         self.values: dict[int, Any] = {}
         self.variables: dict[int, Any] = {}  # keeps what `values` names alive
         self.read: dict[int, Any] = {}  # variables read that nobody mapped
+        self.used: set[int] = set()  # which of the mapped ones were read
         self.assigned: dict[int, Any] = {}
         self.outer: StatelessScope | None = None
         for variable, value in state_mapping or ():
@@ -66,6 +67,7 @@ class StatelessScope:
         scope, key = self, id(variable)
         while scope is not None:
             if key in scope.values:
+                scope.used.add(key)
                 return scope.values[key]
             scope.read[key] = variable
             scope = scope.outer

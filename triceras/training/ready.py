@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -22,13 +23,19 @@ def assert_can_train(model: Any) -> None:
     assert_compiled(model)
     if model.backend.has_gradients:
         return
-    others = [name for name in registry.installed() if name != model.backend.name]
+    others = [name for name in registry.installed() if _may_train(name)]
     target = others[0] if others else "jax"
-    ways = f"Installed backends that can train: {', '.join(others)}." if others else "Install one: pip install jax."
+    names = ", ".join(others)
+    ways = f"Installed backends that can train: {names}." if names else 'Install one: pip install "triceras[jax]".'
     raise NotImplementedError(
         f"The {model.backend.name} backend can't train: it has no gradients. {ways} Move the model there with "
         f"`model.to_backend({target!r})`."
     )
+
+
+def _may_train(name: str) -> bool:
+    """Whether a backend has gradients, as far as can be told without importing its framework."""
+    return registry.known()[name].framework not in sys.modules or registry.get(name).has_gradients
 
 
 def get_ready(model: Any, first_batch: Callable[[], Any], kind: str) -> None:
@@ -43,7 +50,7 @@ def get_ready(model: Any, first_batch: Callable[[], Any], kind: str) -> None:
     if not model.built or (compiled is not None and not compiled.built):
         data = first_batch()
         if data is not None:
-            x, y, _ = unpack_x_y_sample_weight(to_native(model.backend, [data])[0])
+            x, y, _ = unpack_x_y_sample_weight(to_native(model.backend)([data])[0])
             y_pred = _outputs(model, x)
             if compiled is not None and y_pred is not None and y is not None:
                 compiled.build(y, y_pred)

@@ -49,11 +49,6 @@ def _with_state(model: Any, name: str, data: Any) -> Any:
     return result
 
 
-def several_steps(step: Callable[[Any], Any]) -> Callable[[list[Any]], list[Any]]:
-    """A function of several batches that runs a step on each and gives all results."""
-    return lambda batches: [step(data) for data in batches]
-
-
 class Steps:
     """A model's step for one batch or several at once.
 
@@ -64,23 +59,20 @@ class Steps:
     """
 
     def __init__(self, model: Any, name: str, variables: list[Any]):
-        step = one_step(model, name)
+        step, backend = one_step(model, name), model.backend
         self.trained, self.settings = trained_by(model), settings_of(model)
         self.size = model.steps_per_execution
-        self.one = self._compiled(model, name, step, variables)
-        self.several = self.one if self.size == 1 else self._compiled(model, name, several_steps(step), variables)
-
-    def _compiled(self, model: Any, name: str, step: Callable, variables: list[Any]) -> Callable:
-        backend = model.backend
         if name != "train_step":
             step = backend.without_gradients(step)
-        if model.run_eagerly:
-            return step
-        return backend.jit(step, variables=variables, jit_compile=model.jit_compile)
+        options = {"variables": variables, "jit_compile": model.jit_compile}
+        self.one = step if model.run_eagerly else backend.jit(step, **options)
+        self.several: Callable | None = None
+        if self.size > 1 and not model.run_eagerly:
+            self.several = backend.several_steps(step, self.one, name != "predict_step", **options)
 
     def __call__(self, batches: list[Any]) -> list[Any]:
-        """The results of the step on each batch."""
-        if len(batches) == self.size > 1:
+        """The results of the step on batches: see `Backend.several_steps`."""
+        if self.several is not None and len(batches) == self.size:
             return self.several(batches)
         return [self.one(data) for data in batches]
 

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import warnings
-from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
-
-import numpy as np
 
 from triceras.core import config, tree
 from triceras.core.scope import use_backend
@@ -16,11 +13,10 @@ from triceras.training import data as data_adapters
 from triceras.training.callbacks.callback_list import CallbackList
 from triceras.training.compiling import Compiled, compile_model
 from triceras.training.logs import PendingLogs, fetch, plain
+from triceras.training.predictions import joined
 from triceras.training.ready import assert_can_train, assert_compiled, get_ready
 from triceras.training.steps import StepCache, Steps, settings_of, trained_by, unique
 from triceras.utils.data import pack_x_y_sample_weight, unpack_x_y_sample_weight
-
-_PENDING_OUTPUTS = 8  # batches of predictions that may be under way on the device
 
 
 class Trainer:
@@ -303,8 +299,8 @@ class Trainer:
         if found is not None and found.trained != trained_by(self):
             self._drop_compiled()
 
-    def _batches(self, batches: list[Any]) -> list[Any]:
-        return data_adapters.to_native(self.backend, batches, compiled=not self.run_eagerly)
+    def _native(self) -> Callable[[list[Any]], list[Any]]:
+        return data_adapters.to_native(self.backend, compiled=not self.run_eagerly)
 
     # --- fit ---------------------------------------------------------------------------------------------------------
 
@@ -428,22 +424,19 @@ class Trainer:
 
     def _run_epoch(self, kind: str, epochs: Any, callbacks: CallbackList) -> dict[str, Any] | None:
         """The `"train"` or `"test"` step on the batches of one epoch; the last logs, or None without a batch."""
-        begin, end = getattr(callbacks, f"on_{kind}_batch_begin"), getattr(callbacks, f"on_{kind}_batch_end")
-        watched = callbacks.has(f"on_{kind}_batch_end")
+        begin, end = callbacks.hook(f"on_{kind}_batch_begin"), callbacks.hook(f"on_{kind}_batch_end")
         if kind == "train":
             self._forget_stale_step()
-        steps, logs = self._function(f"{kind}_step"), None
+        steps, native, logs = self._function(f"{kind}_step"), self._native(), None
         for first, batches in epochs:
-            begin(first)
-            logs = self.backend.collect_logs(steps(self._batches(batches))[-1])
-            if watched:
-                logs = PendingLogs(logs, self.backend.to_numpy)
+            if begin is not None:
+                begin(first)
+            logs = PendingLogs(self.backend.collect_logs(steps(native(batches))[-1]), self.backend.to_numpy)
+            if end is not None:
                 end(first + len(batches) - 1, logs)
             if self.stop_training:
                 break
-        if logs is None or isinstance(logs, PendingLogs):
-            return fetch(logs)
-        return plain(logs, self.backend.to_numpy)
+        return fetch(logs)
 
     # --- evaluate ----------------------------------------------------------------------------------------------------
 
@@ -536,37 +529,29 @@ class Trainer:
             (5, 3)
         """
         with use_backend(self.backend):
-            epochs = data_adapters.Epochs(
-                data_adapters.make_source(x, batch_size=batch_size), steps, self.steps_per_execution
-            )
+            source = data_adapters.make_source(x, batch_size=batch_size)
+            epochs = data_adapters.Epochs(source, steps, self.steps_per_execution)
             callbacks = self._callbacks(callbacks, verbose, epochs=1, steps=epochs.num_steps)
             get_ready(self, epochs.peek, "predict")
             self.stop_training = False
             callbacks.on_predict_begin()
-            collected = list(self._predict_batches(epochs, callbacks))
+            found = joined(self._outputs(epochs, callbacks), self.backend.to_numpy)
             callbacks.on_predict_end()
-        if not collected:
-            raise ValueError("There was no batch of data to predict.")
-        return tree.map_structure(lambda *parts: parts[0] if len(parts) == 1 else np.concatenate(parts), *collected)
+        return found
 
-    def _predict_batches(self, epochs: Any, callbacks: CallbackList) -> Iterator[Any]:
-        """The outputs of each batch as arrays; some batches stay under way while earlier ones are fetched."""
-        watched = callbacks.has("on_predict_batch_end")
-        steps, waiting = self._function("predict_step"), deque()
+    def _outputs(self, epochs: Any, callbacks: CallbackList) -> Iterator[Any]:
+        """What the model gives for each batch, on the device."""
+        begin, end = callbacks.hook("on_predict_batch_begin"), callbacks.hook("on_predict_batch_end")
+        steps, native = self._function("predict_step"), self._native()
         for first, batches in epochs:
-            callbacks.on_predict_batch_begin(first)
-            outputs = steps(self._batches(batches))
-            waiting.extend(outputs)
-            if watched:
-                callbacks.on_predict_batch_end(first + len(batches) - 1, {"outputs": outputs[-1]})
-            while len(waiting) > _PENDING_OUTPUTS:
-                yield self._to_numpy(waiting.popleft())
+            if begin is not None:
+                begin(first)
+            outputs = steps(native(batches))
+            yield from outputs
+            if end is not None:
+                end(first + len(batches) - 1, {"outputs": outputs[-1]})
             if self.stop_training:
                 break
-        yield from map(self._to_numpy, waiting)
-
-    def _to_numpy(self, outputs: Any) -> Any:
-        return tree.map_structure(self.backend.to_numpy, outputs)
 
     # --- single batches ----------------------------------------------------------------------------------------------
 
@@ -611,13 +596,14 @@ class Trainer:
         with use_backend(self.backend):
             batch = pack_x_y_sample_weight(x)
             get_ready(self, lambda: batch, "predict")
-            return self._to_numpy(self._function("predict_step").one(self._batches([batch])[0]))
+            outputs = self._function("predict_step").one(self._native()([batch])[0])
+            return joined([outputs], self.backend.to_numpy)
 
     def _on_batch(self, name: str, data: Any, return_dict: bool) -> Any:
         with use_backend(self.backend):
             get_ready(self, lambda: data, name.removesuffix("_step"))
             self.reset_metrics()
-            logs = self._function(name).one(self._batches([data])[0])
+            logs = self._function(name).one(self._native()([data])[0])
             return self._as_result(plain(self.backend.collect_logs(logs), self.backend.to_numpy), return_dict)
 
 

@@ -109,6 +109,9 @@ def _index(key: Any) -> Any:
 
 
 def take(x: jax.Array, indices: jax.Array, axis: int | None = None) -> jax.Array:
+    if 0 in x.shape and 0 in indices.shape:  # JAX would forget the indices' shape
+        around = ((), ()) if axis is None else (x.shape[:axis], x.shape[axis + 1 :])
+        return jnp.zeros((*around[0], *indices.shape, *around[1]), x.dtype)
     return jnp.take(x, indices, axis=axis)
 
 

@@ -98,8 +98,8 @@ _NUMBERS = frozenset((bool, int, float))
 
 def _of_host(x: Any, dtype: str | None) -> jax.Array:
     """A tensor of numbers, lists or an array; 64 bits become 32 without a word."""
-    if type(x) in _NUMBERS and dtype is not None and local.state is None and (x or type(x) is not float):
-        return _constant(type(x), x, jax_dtype(dtype))
+    if type(x) in _NUMBERS and dtype is not None and local.state is None:
+        return _constant(repr(x), x, jax_dtype(dtype))
     array = x if type(x) is np.ndarray and dtype is None else dtypes.array_of(x, dtype)
     if array.dtype.kind in "OUS":
         raise TypeError(f"The jax backend has no tensors of {array.dtype}: strings and objects stay NumPy arrays.")
@@ -107,8 +107,11 @@ def _of_host(x: Any, dtype: str | None) -> jax.Array:
 
 
 @functools.lru_cache(maxsize=1024)
-def _constant(kind: type, x: Any, dtype: np.dtype) -> jax.Array:
-    """A number as a tensor, kept: eager code meets the same few again and again. (In traced code it is a literal.)"""
+def _constant(name: str, x: Any, dtype: np.dtype) -> jax.Array:
+    """A number as a tensor, kept: eager code meets the same few again and again. (In traced code it is a literal.)
+
+    Its name tells it from equal numbers: True from 1, -0.0 from 0.0.
+    """
     with jax.ensure_compile_time_eval():
         return jnp.asarray(np.asarray(x).astype(dtype))
 

@@ -7,6 +7,7 @@ assigns before it is traced: it is traced at first as if nothing were, and again
 
 from __future__ import annotations
 
+import functools
 import weakref
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -79,7 +80,7 @@ def carry(fn: Callable, variables: list[Any], values: Iterable[Any], *args: Any)
     with StatelessScope() as scope:
         for variable, value in zip(variables, values, strict=True):
             scope.set(variable, value)
-        out = fn(*args)
+        out = tree.map_structure(lambda x: x.value if hasattr(x, "assign") else x, fn(*args))
     known = set(map(id, variables))
     unknown = [v for key, v in scope.assigned.items() if key not in known]
     if unknown:
@@ -146,12 +147,13 @@ def unpack(template: Any, leaves: Any) -> Any:
 
 
 _ATOMS = frozenset((bool, int, float, str, type(None)))
+_NO_NUMBERS = "OUSMm"
 
 
 def split(x: Any, key: list[Any], dynamic: list[Any]) -> None:
     """Collect the tensors and arrays of a tree into `dynamic`, and what else tells it apart into `key`."""
     kind = type(x)
-    if kind is ARRAY:
+    if kind is ARRAY or (kind is np.ndarray and x.dtype.kind not in _NO_NUMBERS):
         key.append(ARRAY)
         dynamic.append(x)
     elif kind in _ATOMS:
@@ -178,7 +180,7 @@ def split(x: Any, key: list[Any], dynamic: list[Any]) -> None:
 
 
 def _travels(x: Any) -> bool:
-    return isinstance(x, jax.Array) or (isinstance(x, (np.ndarray, np.generic)) and x.dtype.kind not in "OUSMm")
+    return isinstance(x, jax.Array) or (isinstance(x, (np.ndarray, np.generic)) and x.dtype.kind not in _NO_NUMBERS)
 
 
 def placeholders(x: Any, count: list[int]) -> Any:
@@ -258,8 +260,10 @@ class Program:
             return self(dynamic)
         return out
 
-    def pure(self, variables: list[Any], values: list[Any], dynamic: list[Any]) -> tuple[Packed, dict[int, Any]]:
-        """Run the function on traced values: its result, and the new values of what it assigned."""
+    def pure(
+        self, variables: list[Any], values: list[Any], dynamic: list[Any]
+    ) -> tuple[Packed, dict[int, Any], set[int]]:
+        """Run the function on traced values: its result, the new values of what it assigned, and what it used."""
         with setting(backend=self.backend), StatelessScope() as scope:
             for variable, value in zip(variables, values, strict=True):
                 scope.set(variable, value)
@@ -275,46 +279,53 @@ class Program:
                 )
         if unknown:
             raise Retrace(list(unknown.values()))
-        return out, {key: scope.values[key] for key in scope.assigned}
+        return out, {key: scope.values[key] for key in scope.assigned}, scope.used | scope.assigned.keys()
 
     def prepare(self, variables: list[Any], dynamic: list[Any]) -> None:
-        """Trace once with every Variable lifted; then compile so that only the assigned ones are donated."""
-        found: dict[str, Any] = {}
+        """Trace once with every Variable lifted; then compile for those in use; the assigned ones are donated."""
+        found: dict[str, Any] = {"variables": variables}
 
         def flat(values: list[Any], dynamic: list[Any]) -> list[Any]:
             found["avals"] = [jax.typeof(x) for x in (*values, *dynamic)]
-            out, new = self.pure(variables, values, dynamic)
+            out, new, found["used"] = self.pure(variables, values, dynamic)
             found["template"], found["assigned"] = out.template, new.keys()
             return [*out.leaves, *new.values()]
 
         jaxpr = jax.make_jaxpr(flat)([current(v) for v in variables], dynamic)
-        self.variables = list(variables)
         written = {*map(id, self.written), *found["assigned"]}  # also what calls of other shapes assign
+        read = {*map(id, self.read), *found["used"]} - written
         self.written = [v for v in variables if id(v) in written]
-        self.read = [v for v in variables if id(v) not in written]
+        self.read = [v for v in variables if id(v) in read]
+        self.variables = [*self.written, *self.read]
         self.first = (jaxpr, found)
         body = weakref.WeakMethod(self.run)  # a cycle would keep the Variables until the garbage collector runs
         self.compiled = jax.jit(lambda *values: body()(*values), donate_argnums=(0,) if self.donate else ())
 
-    def run(self, written: list[Any], read: list[Any], dynamic: list[Any]) -> tuple[Packed, list[Any]]:
+    def run(self, written: list[Any], read: list[Any], dynamic: list[Any]) -> tuple[Any, list[Any]]:
         """What JAX compiles; the trace that `prepare` made serves the first time."""
-        order = {id(v): x for v, x in zip([*self.written, *self.read], [*written, *read], strict=True)}
-        values = [order[id(v)] for v in self.variables]
-        first, self.first = self.first, None
-        if first is not None and first[1]["avals"] == [jax.typeof(x) for x in (*values, *dynamic)]:
-            jaxpr, found = first
-            results = jaxpr_as_fun(jaxpr)(*values, *dynamic)
-            count = len(results) - len(found["assigned"])
-            out = Packed(results[:count], found["template"])
-            new = dict(zip(found["assigned"], results[count:], strict=True))
-        else:
-            out, new = self.pure(self.variables, values, dynamic)
-            known = set(map(id, self.written))
-            if new.keys() - known:
-                raise Retrace([])
-        return self.apart(values, dynamic, out, [new.get(id(v), order[id(v)]) for v in self.written])
+        values = [*written, *read]
+        new = self.replayed(values, dynamic) or self.pure(self.variables, values, dynamic)
+        if new[1].keys() - set(map(id, self.written)):
+            raise Retrace([])
+        after = [new[1].get(id(v), x) for v, x in zip(self.written, written, strict=True)]
+        return self.apart(values, dynamic, new[0], after)
 
-    def apart(self, values: list[Any], dynamic: list[Any], out: Packed, new: list[Any]) -> tuple[Packed, list[Any]]:
+    def replayed(self, values: list[Any], dynamic: list[Any]) -> tuple[Packed, dict[int, Any]] | None:
+        """What `pure` gives, from the trace that is there; None if it doesn't fit."""
+        first, self.first = self.first, None
+        if first is None:
+            return None
+        jaxpr, found = first
+        known = dict(zip(map(id, self.variables), values, strict=True))
+        values = [known.get(id(v), v.native) for v in found["variables"]]
+        if found["avals"] != [jax.typeof(x) for x in (*values, *dynamic)]:
+            return None
+        results = jaxpr_as_fun(jaxpr)(*values, *dynamic)
+        count = len(results) - len(found["assigned"])
+        new = dict(zip(found["assigned"], results[count:], strict=True))
+        return Packed(results[:count], found["template"]), new
+
+    def apart(self, values: list[Any], dynamic: list[Any], out: Packed, new: list[Any]) -> tuple[Any, list[Any]]:
         """Copy what would leave as one array with two owners: a Variable's is overwritten by the next call."""
         owned = set(map(id, (*values, *dynamic)))
         for i, x in enumerate(new):
@@ -322,7 +333,9 @@ class Program:
                 new[i] = jnp.copy(x)
             owned.add(id(x))
         owned = set(map(id, (*values, *new)))
-        return Packed([jnp.copy(x) if id(x) in owned else x for x in out.leaves], out.template), new
+        leaves = [jnp.copy(x) if id(x) in owned else x for x in out.leaves]
+        alone = type(out.template) is _Slot  # JAX builds that by itself, which is faster
+        return leaves[0] if alone else Packed(leaves, out.template), new
 
 
 def programs(backend: Any, fn: Callable, variables: Any, donate: bool) -> Callable:
@@ -354,14 +367,85 @@ def programs(backend: Any, fn: Callable, variables: Any, donate: bool) -> Callab
     return run
 
 
+def uncompiled(backend: Any, fn: Callable) -> Callable:
+    """`fn` as it is, with tensors in place of NumPy arrays, as when it is compiled."""
+
+    @functools.wraps(fn, updated=())
+    def run(*args: Any, **kwargs: Any) -> Any:
+        args, kwargs = tree.map_structure(lambda x: backend.convert(x) if _travels(x) else x, (args, kwargs))
+        return fn(*args, **kwargs)
+
+    return run
+
+
+# --- several steps in one program -------------------------------------------------------------------------------------
+
+
+def stacked(batches: list[Any]) -> Any:
+    """Batches of equal shapes and structure as one tree, whose tensors have one more axis; None for unequal ones."""
+    keys, rows = [], []
+    for batch in batches:
+        key, row = [], []
+        split(batch, key, row)
+        keys.append((key, [(x.shape, x.dtype) for x in row]))
+        rows.append(row)
+    if any(key != keys[0] for key in keys):
+        return None
+    on_host = all(type(x) is np.ndarray for row in rows for x in row)
+    return unpack(placeholders(batches[0], [0]), list(map(np.stack if on_host else jnp.stack, zip(*rows, strict=True))))
+
+
+def loop_over(step: Callable, only_last: bool) -> Callable[[Any], Any]:
+    """A function of stacked batches, for a `Program`: a loop that carries all its Variables and traces `step` once."""
+
+    def run(batches: Any) -> Any:
+        variables, changed, columns = list(local.state.variables.values()), set(), []
+        split(batches, [], columns)
+        template = placeholders(batches, [0])
+
+        def body(values: list[Any], row: list[Any]) -> tuple[list[Any], Packed]:
+            out, new = carry(step, variables, values, unpack(template, row))
+            changed.update(i for i, value in enumerate(new) if value is not values[i])
+            return new, pack(out)
+
+        values, results = lax.scan(body, [current(v) for v in variables], columns)
+        store([variables[i] for i in changed], [values[i] for i in changed])
+        return tree.map_structure(_last if only_last else _joined, results)
+
+    return run
+
+
+def _last(x: Any) -> Any:
+    return x[-1] if isinstance(x, jax.Array) else x
+
+
+def _joined(x: Any) -> Any:
+    return x.reshape(-1, *x.shape[2:]) if isinstance(x, jax.Array) and x.ndim > 1 else x
+
+
 # --- the backend's methods --------------------------------------------------------------------------------------------
 
 
 class Transforms:
     """JAX's transforms over functions with Variables."""
 
-    def jit(self, fn: Callable, variables: Any = None, donate: bool = True, **options: Any) -> Callable:
-        return programs(self, fn, variables, donate)
+    def jit(
+        self, fn: Callable, variables: Any = None, donate: bool = True, jit_compile: Any = None, **options: Any
+    ) -> Callable:
+        return uncompiled(self, fn) if jit_compile is False else programs(self, fn, variables, donate)
+
+    def several_steps(
+        self, step: Callable, one: Callable, only_last: bool, variables: Any = None, **options: Any
+    ) -> Callable[[list[Any]], list[Any]]:
+        if options.get("jit_compile") is False:
+            return super().several_steps(step, one, only_last)
+        loop = self.jit(loop_over(step, only_last), variables, **options)
+
+        def run(batches: list[Any]) -> list[Any]:
+            together = stacked(batches)
+            return [one(batch) for batch in batches] if together is None else [loop(together)]
+
+        return run
 
     def value_and_grad(self, fn: Callable, variables: Any = None, has_aux: bool = False, argnums: Any = 0) -> Callable:
         wanted = None if variables is None else list(variables)

@@ -7,8 +7,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from triceras.backends.jax.tensor import jax_dtype
+from triceras.backends.jax.tensor import compiled, jax_dtype
 from triceras.core.variable import Variable
+
+_copied = compiled(jnp.copy)
 
 # JAX's compiled functions take pytrees, not what has `__jax_array__`: a Variable among their arguments is its tensor.
 jax.tree_util.register_pytree_node(Variable, lambda v: ((v.value,), None), lambda _, leaves: leaves[0])
@@ -27,4 +29,4 @@ class Variables:
                 "A Variable was assigned inside a JAX transform that knows nothing of it. Use triceras.jit, "
                 "triceras.value_and_grad, ops.scan… in place of jax.jit, jax.grad, jax.lax.scan…, or a StatelessScope."
             )
-        return jnp.array(value, copy=True)  # the caller's array must outlive the donation of ours
+        return _copied(value)  # the caller's array must outlive the donation of ours

@@ -77,9 +77,9 @@ class CallbackList(Callback):
             if isinstance(callback, History):
                 model.history = callback
 
-    def has(self, hook: str) -> bool:
-        """Whether any callback overrides a hook."""
-        return bool(self._with(hook))
+    def hook(self, name: str) -> Any:
+        """The method of a hook, or None where no callback overrides it."""
+        return getattr(self, name) if self._with(name) else None
 
     def _with(self, hook: str) -> list[Any]:
         found = self._hooked.get(hook)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import itertools
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -133,18 +135,27 @@ def from_arrays(
     if not total:
         raise ValueError("The data have no samples. Received arrays of length 0.")
     data = pack_x_y_sample_weight(x, y, sample_weight)
-    flat = tree.flatten(data)
-    pack = tuple if _is_flat(data) else lambda leaves: tree.pack_sequence_as(data, leaves)
+    leaves = tree.flatten(data)
+    is_flat = type(data) is tuple and not any(leaf is None or tree.is_nested(leaf) for leaf in data)
+    pick = _by_index if shuffle and shuffle != "batch" else _by_slice
 
-    def begin_pass() -> Iterator[Any]:
-        for rows in _batches_of_rows(total, batch_size, shuffle):
-            yield pack([None if leaf is None else leaf[rows] for leaf in flat])
+    def begin_pass() -> Iterator[Any]:  # no line of Python runs for each batch, if the data are as simple as most
+        rows = list(_batches_of_rows(total, batch_size, shuffle))
+        if not tree.is_nested(data):
+            return map(pick(data), rows)
+        columns = [itertools.repeat(None) if leaf is None else map(pick(leaf), rows) for leaf in leaves]
+        batches = zip(*columns, strict=False)
+        return batches if is_flat else (tree.pack_sequence_as(data, list(batch)) for batch in batches)
 
     return Source(begin_pass, num_batches=-(-total // batch_size), batch_size=batch_size)
 
 
-def _is_flat(data: Any) -> bool:
-    return isinstance(data, tuple) and all(isinstance(leaf, np.ndarray) for leaf in data)
+def _by_index(leaf: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+    return partial(leaf.take, axis=0)  # takes a tenth of the time of indexing by an array
+
+
+def _by_slice(leaf: np.ndarray) -> Callable[[slice], np.ndarray]:
+    return leaf.__getitem__
 
 
 def _batches_of_rows(total: int, batch_size: int, shuffle: Any) -> Iterator[Any]:

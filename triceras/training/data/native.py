@@ -10,6 +10,8 @@ import numpy as np
 
 from triceras.core import config, tree
 
+_AS_THEY_ARE = "?bBhHiIlLqQef"  # NumPy's characters of all plain numbers but float64
+
 
 def to_tensor(backend: Any, leaf: Any) -> Any:
     """A leaf of a batch as a tensor; float64 arrays in `floatx`, strings as they are."""
@@ -23,18 +25,20 @@ def to_tensor(backend: Any, leaf: Any) -> Any:
 
 def to_argument(backend: Any, leaf: Any) -> Any:
     """A leaf of a batch as a compiled step takes it at the least cost."""
-    if type(leaf) is np.ndarray and leaf.dtype != np.float64 and leaf.dtype.kind in "biuf":
-        return leaf
-    return to_tensor(backend, leaf)
+    known = type(leaf) is np.ndarray and leaf.dtype.char in _AS_THEY_ARE
+    return leaf if known else to_tensor(backend, leaf)
 
 
-def to_native(backend: Any, batches: list[Any], compiled: bool = False) -> list[Any]:
-    """Batches of tensors; for compiled steps NumPy arrays may stay, where the backend's `jit` takes them."""
+def to_native(backend: Any, compiled: bool = False) -> Callable[[list[Any]], list[Any]]:
+    """A function that makes tensors of batches; for compiled steps NumPy arrays may stay, where `jit` takes them."""
     function = partial(to_argument if compiled and backend.jit_takes_arrays else to_tensor, backend)
-    return [backend.place_batch(_convert(function, batch)) for batch in batches]
+    return lambda batches: [backend.place_batch(_convert(function, batch)) for batch in batches]
 
 
 def _convert(function: Callable[[Any], Any], batch: Any) -> Any:
-    if isinstance(batch, tuple) and all(isinstance(leaf, np.ndarray) for leaf in batch):
-        return tuple([function(leaf) for leaf in batch])
+    kind = type(batch)
+    if kind is np.ndarray:
+        return function(batch)
+    if kind is tuple:
+        return tuple([_convert(function, part) for part in batch])
     return tree.map_structure(lambda leaf: None if leaf is None else function(leaf), batch)

@@ -84,15 +84,9 @@ class Epochs:
             )
 
     def _chunks(self) -> Iterator[list[Any]]:
-        left = self.steps_per_epoch
         stream, first = self._open()
-        while first and (left is None or left > 0):
-            size = self.chunk if left is None else min(self.chunk, left)
-            batches = first + list(itertools.islice(stream, size - 1))
-            yield batches
-            if left is not None:
-                left -= len(batches)
-            first = list(itertools.islice(stream, 1)) if left is None or left > 0 else []
+        batches = itertools.islice(itertools.chain(first, stream), self.steps_per_epoch)
+        return iter(lambda: list(itertools.islice(batches, self.chunk)), [])
 
     def _open(self) -> tuple[Iterator[Any], list[Any]]:
         """The running pass and its next batch in a list; a fresh pass where that is due and possible."""
