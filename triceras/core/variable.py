@@ -84,12 +84,8 @@ class Variable(Operators):
         self.name = name or naming.auto_name(type(self).__name__)
         scope = naming.current_path()
         self.path = f"{scope}/{self.name}" if scope else self.name
-        self.autocast, self.aggregation, self.synchronization, self.layout = (
-            autocast,
-            aggregation,
-            synchronization,
-            layout,
-        )
+        self.autocast, self.aggregation = autocast, aggregation
+        self.synchronization, self.layout = synchronization, layout
         self.regularizer = self.constraint = None
         self.overwrite_with_gradient = False
         self._trainable = bool(trainable)
@@ -120,13 +116,15 @@ class Variable(Operators):
             TypeError: a tensor of another backend.
         """
         backend = self.backend
-        other = registry.backend_of(value)
-        if other is not None and other is not backend:
-            registry._stronger(backend, other)
-        with setting(backend=backend, autocast=None):
-            value = backend.convert(_native(value), self.dtype)
-            if backend.shape(value) != self.shape:
-                value = self._fit(value)
+        if not isinstance(value, backend.tensor_types):
+            other = registry.backend_of(value)
+            if other is not None and other is not backend:
+                registry._stronger(backend, other)
+            with setting(autocast=None):
+                value = _native(value)
+        value = backend.convert(value, self.dtype)
+        if backend.shape(value) != self.shape:
+            value = self._fit(value)
         state = local.state
         if state is not None:
             state.add_update((self, value))
@@ -195,8 +193,7 @@ class Variable(Operators):
         return _rebuild, (type(self), self.backend.name, self.backend.to_numpy(self.native), self._settings())
 
     def _settings(self) -> dict[str, Any]:
-        skipped = ("native", "backend")
-        return {key: value for key, value in self.__dict__.items() if key not in skipped}
+        return {key: value for key, value in self.__dict__.items() if key not in ("native", "backend")}
 
     # --- standing in for a tensor ------------------------------------------------------------------------------------
 

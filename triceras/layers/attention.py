@@ -186,22 +186,28 @@ class MultiHeadAttention(Layer):
         use_causal_mask: bool = False,
     ) -> Any:
         key = value if key is None else key
-        mask = self._mask(query, value, query_mask, value_mask, key_mask, attention_mask, use_causal_mask)
+        fused = not (return_attention_scores or (training and self._dropout > 0))
+        masks = query_mask, value_mask, key_mask, attention_mask
+        causal = fused and use_causal_mask and self._attention_axes == (1,) and all(m is None for m in masks)
+        mask = None if causal else self._mask(query, value, *masks, use_causal_mask)
         q, k, v = self.query_dense(query), self.key_dense(key), self.value_dense(value)
         shape = ops.shape(q)
         flat = [self._flatten(x) for x in (q, k, v)]
-        if return_attention_scores or (training and self._dropout > 0):
-            out, scores = self._composite(*flat, mask, training)
+        if fused:
+            out, scores = self._fused(*flat, mask, causal), None
         else:
-            mask4 = None if mask is None else ops.expand_dims(mask, axis=1)
-            out, scores = (
-                ops.dot_product_attention(
-                    *flat, mask=mask4, scale=self._inverse_sqrt_key_dim, flash_attention=self._flash_attention
-                ),
-                None,
-            )
+            out, scores = self._composite(*flat, mask, training)
         out = self.output_dense(self._unflatten(out, shape))
         return (out, scores) if return_attention_scores else out
+
+    def _fused(self, q: Any, k: Any, v: Any, mask: Any, causal: bool) -> Any:
+        return ops.dot_product_attention(
+            *(q, k, v),
+            mask=None if mask is None else ops.expand_dims(mask, axis=1),
+            scale=self._inverse_sqrt_key_dim,
+            is_causal=causal,  # no mask at all, so that kernels can skip what nobody attends to
+            flash_attention=self._flash_attention,
+        )
 
     def _composite(self, q: Any, k: Any, v: Any, mask: Any, training: bool | None) -> tuple[Any, Any]:
         scores = ops.einsum("bthk,bshk->bhts", ops.multiply(q, self._inverse_sqrt_key_dim), k)

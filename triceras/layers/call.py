@@ -84,6 +84,8 @@ def _convert(layer: Any, x: Any, dtype: str | None, positional: bool) -> Any:
         return x
     if isinstance(x, Spec):
         return Spec(x.shape, dtype) if dtype and dtypes.is_float(x.dtype) else x
+    if type(x) is list:
+        return [_convert(layer, v, dtype, positional) for v in x]
     if isinstance(x, (list, tuple, dict)):
         return tree.map_structure(lambda leaf: _convert(layer, leaf, dtype, positional), x)
     if hasattr(x, "__array__") or registry.backend_of(x) is not None:

@@ -136,17 +136,16 @@ class Convolution(Layer, abc.ABC):
         x, padding = inputs, self.padding
         if padding == "causal":
             x, padding = self._pad_left(x), "valid"
-        x = ops.conv(
-            x,
-            self.kernel,
-            strides=self.strides,
-            padding=padding,
-            dilation_rate=self.dilation_rate,
-            data_format=self.data_format,
-        )
-        if self.bias is not None:
-            shape = (-1,) if self.data_format == "channels_last" else (-1, *(1,) * self.rank)
-            x = ops.add(x, self.bias if len(shape) == 1 else ops.reshape(self.bias, shape))
+        options = {
+            "strides": self.strides,
+            "padding": padding,
+            "dilation_rate": self.dilation_rate,
+            "data_format": self.data_format,
+        }
+        if self.bias is None:
+            x = ops.conv(x, self.kernel, **options)
+        else:
+            x = ops.biased_conv(x, self.kernel, self.bias, **options)
         return x if self.activation is activations.linear else self.activation(x)
 
     def _pad_left(self, x: Any) -> Any:

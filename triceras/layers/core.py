@@ -9,6 +9,7 @@ from triceras.core import dtypes
 from triceras.layers.input_spec import InputSpec
 from triceras.layers.layer import Layer
 from triceras.layers.settings import keep_settings, make_weight, not_yet, positive_integer, settings_config
+from triceras.ops.linalg import affine
 
 
 class Dense(Layer):
@@ -80,9 +81,8 @@ class Dense(Layer):
         self.built = True
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
-        x = ops.matmul(inputs, self.kernel)
-        if self.bias is not None:
-            x = ops.add(x, self.bias)
+        bias = self.bias
+        x = ops.matmul(inputs, self.kernel) if bias is None else affine(inputs, self.kernel, bias)
         return x if self.activation is activations.linear else self.activation(x)
 
     def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
@@ -159,16 +159,10 @@ class Embedding(Layer):
     ):
         input_length = kwargs.pop("input_length", None)
         super().__init__(**kwargs)
-        not_yet(
-            lora_rank=lora_rank,
-            lora_alpha=lora_alpha,
-            quantization_config=quantization_config,
-            input_length=input_length,
-        )
-        self.input_dim, self.output_dim = (
-            positive_integer("input_dim", input_dim),
-            positive_integer("output_dim", output_dim),
-        )
+        not_yet(lora_rank=lora_rank, lora_alpha=lora_alpha)
+        not_yet(quantization_config=quantization_config, input_length=input_length)
+        self.input_dim = positive_integer("input_dim", input_dim)
+        self.output_dim = positive_integer("output_dim", output_dim)
         keep_settings(
             self,
             embeddings_initializer=embeddings_initializer,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import warnings
 from typing import Any
@@ -9,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from triceras import dtype_policies
-from triceras.core import masks, naming, registry, tree
+from triceras.core import dtypes, masks, naming, registry, tree
 from triceras.core.graph import Node, Operation, has_symbolic, to_keras_tensors, to_specs
-from triceras.core.scope import local
+from triceras.core.scope import local, use_backend
 from triceras.core.seeds import SeedGenerator
 from triceras.core.spec import Spec
 from triceras.core.variable import Variable, autocast_scope
@@ -51,6 +52,7 @@ class Layer(Operation, metaclass=binding.LayerType):
     compute_dtype: str = "float32"
     input_spec: Any = None
     supports_masking = False
+    _layers_carry_masks = False  # as they do in a model
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Layer:
         self = binding.create(cls, registry.current())
@@ -127,11 +129,7 @@ class Layer(Operation, metaclass=binding.LayerType):
 
     def _state_holders(self) -> list[Any]:
         """What it holds that has state and is no layer: seed generators and metrics."""
-        return [
-            x
-            for x in binding.held(self, (object,))
-            if hasattr(x, "to_backend") and not isinstance(x, (Layer, Variable))
-        ]
+        return [x for x in binding.in_order(self) if not isinstance(x, (Layer, Variable))]
 
     def _flatten_layers(self) -> list[Layer]:
         """This layer and all below it, each once, parents first."""
@@ -212,8 +210,8 @@ class Layer(Operation, metaclass=binding.LayerType):
 
         dtype = dtype or self.variable_dtype
         if initializer is None:
-            initializer = "glorot_uniform" if np.dtype("V") and "float" in str(dtype) else "zeros"
-        with naming.name_scope(self.name) if not self._in_own_scope() else _NOTHING, _Bound(self.backend):
+            initializer = "glorot_uniform" if dtypes.is_float(dtype) else "zeros"
+        with contextlib.nullcontext() if self._in_own_scope() else self._naming(), use_backend(self.backend):
             variable = Variable(
                 initializers.get(initializer),
                 shape=() if shape is None else shape,
@@ -393,29 +391,24 @@ class Layer(Operation, metaclass=binding.LayerType):
         )
 
     def _call_inside(self, call: CallContext, args: tuple, kwargs: dict[str, Any]) -> Any:
-        seen = self._last_plain_call
-        if seen is not None and not kwargs and len(args) == 1 and not masks.any_masks():
-            x = args[0]
-            if type(x) is seen[0] and x.dtype == seen[1] and x.shape == seen[2]:
-                return self._call_again(call, x, *seen[3:])
-        return self._call_anew(call, args, kwargs)
-
-    def _call_again(self, call: CallContext, x: Any, takes_training: bool, training: bool | None) -> Any:
-        """The usual call: one tensor of the type, dtype and shape of last time, for which all was found in order."""
-        outer = call.training
-        if outer is not None:
-            training = outer
-        elif "training" in self.__dict__:
-            training = self.__dict__["training"] if self.__dict__["training"] is not None else training
-        call.training = training
-        kwargs = {"training": training} if takes_training and training is not None else {}
+        seen, x = self._last_plain_call, args[0] if len(args) == 1 else None
+        if seen is None or kwargs or type(x) is not seen[0] or masks.any_masks():
+            return self._call_anew(call, args, kwargs)
+        _, dtype, shape, takes_training, default = seen
+        if x.dtype != dtype or x.shape != shape:
+            return self._call_anew(call, args, kwargs)
+        # The usual call: one tensor of the type, dtype and shape of last time, for which all was found in order.
+        outer = training = call.training
+        if outer is None:
+            own = self.__dict__.get("training")
+            call.training = training = default if own is None else own
         try:
-            return self._run((x,), kwargs)
+            return self._run(args, {"training": training} if takes_training and training is not None else kwargs)
         finally:
             call.training = outer
 
     def _remember(self, signature: Any, x: Any, converted: Any) -> None:
-        """Take note of a call that `_call_again` may serve next time."""
+        """Take note of a call after which another like it needs no more checks."""
         plain = converted is x and isinstance(x, self.backend.tensor_types) and not isinstance(x, Spec)
         simple = self._settled and self.activity_regularizer is None and not self._makes_masks()
         if plain and simple:
@@ -572,7 +565,7 @@ class Layer(Operation, metaclass=binding.LayerType):
 
     def _set_masks(self, args: tuple, outputs: Any, previous: Any) -> None:
         if not self.supports_masking and not self._makes_masks():
-            if previous is not None and not isinstance(self, _mask_through()):
+            if previous is not None and not self._layers_carry_masks:
                 warnings.warn(
                     f"Layer '{self.name}' (of type {type(self).__name__}) was passed an input with a mask attached "
                     "to it. However, this layer does not support masking and will therefore destroy the mask "
@@ -759,7 +752,7 @@ class Layer(Operation, metaclass=binding.LayerType):
         shapes = {k: to_shape(v) for k, v in (config.get("shapes_dict") or config).items()}
         if any(s is None for s in shapes.values()):
             return
-        with self._naming(), _Bound(self.backend):
+        with self._naming(), use_backend(self.backend):
             self._path = naming.current_path()
             if set(shapes) == {"input_shape"}:
                 self.build(shapes["input_shape"])
@@ -811,12 +804,7 @@ class Layer(Operation, metaclass=binding.LayerType):
 
     def __reduce__(self) -> tuple:
         native = self._native_names() if self.backend.layer_mixin is not None else ()
-        left_out = (
-            *native,
-            "backend",
-            "_node_references",
-            "_last_plain_call",
-        )  # nodes know their layer again by themselves
+        left_out = (*native, "backend", "_node_references", "_last_plain_call")  # nodes know their layer by themselves
         state = {k: v for k, v in self.__dict__.items() if k not in left_out}
         return binding.rebuild, (binding.unbound_class(type(self)), self.backend.name), state
 
@@ -830,38 +818,10 @@ class Layer(Operation, metaclass=binding.LayerType):
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"
 
 
-class _Bound:
-    """Make a backend current without looking it up by name."""
-
-    __slots__ = ("backend", "before")
-
-    def __init__(self, backend: Any):
-        self.backend = backend
-
-    def __enter__(self) -> None:
-        self.before, local.backend = local.backend, self.backend
-
-    def __exit__(self, *exc: object) -> None:
-        local.backend = self.before
-
-
-class _Nothing:
-    def __enter__(self) -> None: ...
-
-    def __exit__(self, *exc: object) -> None: ...
-
-
-_NOTHING = _Nothing()
 _UNTRACKED = frozenset(
     ("_node_references", "_constructed_with", "_losses", "_own_variables", "_build_shapes", "input_spec", "backend")
 )
 _TRACKED_TYPES = (Layer, Variable, SeedGenerator, list, tuple, dict)
-
-
-def _mask_through() -> type:
-    from triceras.models.model import Model
-
-    return Model  # the layers inside a model carry masks on by themselves
 
 
 def _made_trainable(variable: Variable) -> bool:

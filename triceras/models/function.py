@@ -99,9 +99,7 @@ class _Step:
         if self.single is not None:
             result = self.operation(values[self.single])
         else:
-            args, kwargs = tree.map_structure(
-                lambda x: values[x.index] if isinstance(x, _Slot) else x, (self.args, self.kwargs)
-            )
+            args, kwargs = _filled(self.args, values), _filled(self.kwargs, values)
             if self.training is not None and (local.call is None or local.call.training is None):
                 kwargs["training"] = self.training  # what the model's caller says goes before, as in Keras
             result = self.operation(*args, **kwargs)
@@ -117,6 +115,17 @@ class _Slot:
 
     def __init__(self, index: int):
         self.index = index
+
+
+def _filled(x: Any, values: list[Any]) -> Any:
+    """Arguments with values in place of slots; what most layers take needs no walk through a general tree."""
+    if isinstance(x, _Slot):
+        return values[x.index]
+    if type(x) in (list, tuple):
+        return type(x)([_filled(v, values) for v in x])
+    if type(x) is dict:
+        return {key: _filled(v, values) for key, v in x.items()}
+    return tree.map_structure(lambda v: _filled(v, values), x) if tree.is_nested(x) else x
 
 
 class Graph:
@@ -161,6 +170,26 @@ class Graph:
         if self.single_output:
             return values[self.output_slots[0]]
         return tree.pack_sequence_as(self.output_tree, [values[slot] for slot in self.output_slots])
+
+
+def fit_rank(x: Any, ref: KerasTensor) -> Any:
+    """A tensor with a last dimension of 1 added or taken away where the model has it otherwise."""
+    if x is None:
+        return None
+    rank, wanted = len(x.shape), len(ref.shape)
+    if rank == wanted:
+        return x
+    from triceras import ops
+    from triceras.layers.call import keep_mask
+
+    if rank == wanted + 1 and x.shape[-1] == 1:
+        return keep_mask(x, ops.squeeze(x, axis=-1))
+    if rank == wanted - 1 and ref.shape[-1] == 1:
+        return keep_mask(x, ops.expand_dims(x, axis=-1))
+    raise ValueError(
+        f"Invalid input shape for input with name '{ref.name}': expected shape {ref.shape}, found shape "
+        f"{tuple(x.shape)}"
+    )
 
 
 class Function(Operation):

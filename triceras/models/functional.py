@@ -11,7 +11,7 @@ from triceras.layers.input_layer import InputLayer
 from triceras.layers.input_spec import InputSpec
 from triceras.layers.layer import Layer
 from triceras.layers.shapes import traced
-from triceras.models.function import Graph
+from triceras.models.function import Graph, fit_rank
 from triceras.models.model import Model
 
 
@@ -99,7 +99,7 @@ class Functional(Model):
     def _flat_inputs(self, inputs: Any) -> list[Any]:
         expected = self._graph.inputs
         if len(expected) == 1 and not isinstance(inputs, (list, tuple, dict)):
-            return [_fit_rank(inputs, expected[0])]
+            return [fit_rank(inputs, expected[0])]
         if isinstance(inputs, dict) and not (
             isinstance(self._graph.input_tree, dict) and set(self._graph.input_tree) <= set(inputs)
         ):
@@ -118,7 +118,7 @@ class Functional(Model):
             raise ValueError(
                 f"Model '{self.name}' expects {len(expected)} inputs ({', '.join(self._input_names)}); got {len(flat)}."
             )
-        return [_fit_rank(x, ref) for x, ref in zip(flat, expected, strict=True)]
+        return [fit_rank(x, ref) for x, ref in zip(flat, expected, strict=True)]
 
     def compute_output_spec(self, inputs: Any, training: bool | None = None, mask: Any = None, **kwargs: Any) -> Any:
         return traced(self, (inputs,), {})
@@ -168,23 +168,3 @@ def _shapes(tensors: list[KerasTensor]) -> Any:
 
 def _plain(structure: Any) -> Any:
     return tree.map_structure(lambda x: x, structure)
-
-
-def _fit_rank(x: Any, ref: KerasTensor) -> Any:
-    """A tensor with a last dimension of 1 added or taken away where the model has it otherwise."""
-    if x is None:
-        return None
-    rank, wanted = len(x.shape), len(ref.shape)
-    if rank == wanted:
-        return x
-    from triceras import ops
-    from triceras.layers.call import keep_mask
-
-    if rank == wanted + 1 and x.shape[-1] == 1:
-        return keep_mask(x, ops.squeeze(x, axis=-1))
-    if rank == wanted - 1 and ref.shape[-1] == 1:
-        return keep_mask(x, ops.expand_dims(x, axis=-1))
-    raise ValueError(
-        f"Invalid input shape for input with name '{ref.name}': expected shape {ref.shape}, found shape "
-        f"{tuple(x.shape)}"
-    )

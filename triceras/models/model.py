@@ -9,9 +9,10 @@ from typing import Any
 
 from triceras.core import tree
 from triceras.core.graph import KerasTensor
+from triceras.core.scope import use_backend
 from triceras.core.spec import Spec
 from triceras.layers import binding
-from triceras.layers.layer import Layer, _Bound
+from triceras.layers.layer import Layer
 from triceras.layers.shapes import traced
 from triceras.training.trainer import Trainer
 
@@ -20,8 +21,7 @@ class Model(Trainer, Layer):
     """A layer with `compile`, `fit`, `evaluate`, `predict`, `summary` and `save`.
 
     Made in one of three ways: `Model(inputs, outputs)` from symbolic tensors; a subclass that makes layers in
-        `__init__`
-    and calls them in `call`; `Sequential`. A model lives on the backend that is current when it is made.
+    `__init__` and calls them in `call`; `Sequential`. A model lives on the backend that is current when it is made.
 
     Args:
         inputs: `KerasTensor`, or a list, tuple or dict of them.
@@ -41,6 +41,8 @@ class Model(Trainer, Layer):
         >>> tuple(net(np.ones((1, 3))).shape), [w.path for w in net.weights]
         ((1, 2), ['net/dense/kernel', 'net/dense/bias'])
     """
+
+    _layers_carry_masks = True
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Model:
         if cls is Model and _is_functional(args, kwargs):
@@ -96,7 +98,7 @@ class Model(Trainer, Layer):
             input_shape: a shape with the batch dimension, or a tree of shapes.
         """
         specs = tree.map_shape_structure(lambda s: Spec(s, self.compute_dtype), input_shape)
-        with _Bound(self.backend), self._naming():
+        with use_backend(self.backend), self._naming():
             self.built = True
             traced(self, (specs,), {})
         self._build_shapes = {"input_shape": input_shape}
@@ -239,14 +241,11 @@ class Model(Trainer, Layer):
             return super().from_config(config)
         except TypeError as error:
             raise TypeError(
-                "Unable to revive model from config. When overriding the `get_config()` method, make sure that "
-                "the returned "
-                f"config contains all items used as arguments in the constructor to {cls}, which is the default "
-                "behavior. "
-                "You can override this default behavior by defining a `from_config(cls, config)` class method to "
-                "specify how "
-                f"to create an instance of {cls.__name__} from its config.\n\nReceived config={config}\n\nError "
-                f"encountered during deserialization: {error}"
+                "Unable to revive model from config. When overriding the `get_config()` method, make sure that the "
+                f"returned config contains all items used as arguments in the constructor to {cls}, which is the "
+                "default behavior. You can override this default behavior by defining a `from_config(cls, config)` "
+                f"class method to specify how to create an instance of {cls.__name__} from its config.\n\nReceived "
+                f"config={config}\n\nError encountered during deserialization: {error}"
             ) from error
 
     # --- state as trees ----------------------------------------------------------------------------------------------

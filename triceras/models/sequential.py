@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 from triceras.core import tree
 from triceras.core.graph import KerasTensor
+from triceras.core.scope import use_backend
 from triceras.core.spec import Spec
 from triceras.layers.input_layer import Input, InputLayer
 from triceras.layers.input_spec import InputSpec
-from triceras.layers.layer import Layer, _Bound
+from triceras.layers.layer import Layer
 from triceras.layers.shapes import shapes_of, traced
-from triceras.models.function import Graph
+from triceras.models.function import Graph, fit_rank
 from triceras.models.model import Model
 
 
@@ -110,7 +112,7 @@ class Sequential(Model):
         if input_shape is None:
             raise ValueError(f"Sequential model '{self.name}' can't be built without an input shape.")
         first = self._stack[0]
-        with self._naming() if not self._in_own_scope() else _Bound(self.backend), _Bound(self.backend):
+        with contextlib.nullcontext() if self._in_own_scope() else self._naming(), use_backend(self.backend):
             if isinstance(first, InputLayer):
                 x = inputs = first.output
             else:
@@ -163,9 +165,7 @@ class Sequential(Model):
             masks.set(inputs, mask)
         x = inputs
         if self._graph is not None and not isinstance(x, (list, tuple, dict)):
-            from triceras.models.functional import _fit_rank
-
-            x = _fit_rank(x, self._graph.inputs[0])
+            x = fit_rank(x, self._graph.inputs[0])
         for layer in self.layers:
             x = layer(x, **kwargs) if kwargs else layer(x)
             kwargs = {}

@@ -35,7 +35,11 @@ class _Moments(Optimizer):
 
     def _missing(self, beta: float, dtype: str, ahead: int = 1) -> Any:
         """`1 - beta**t`: the share of a moving average that isn't its zero start, at the coming update."""
-        return 1 - ops.power(ops.cast(beta, dtype), ops.cast(self.iterations + ahead, dtype))
+
+        def compute() -> Any:
+            return 1 - ops.power(ops.cast(beta, dtype), ops.cast(self.iterations + ahead, dtype))
+
+        return self._common((beta, dtype, ahead), compute)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "beta_1": self.beta_1, "beta_2": self.beta_2, "epsilon": self.epsilon}
@@ -84,7 +88,11 @@ class Adam(_Moments):
             largest.assign(ops.maximum(largest, v))
             v = largest.value
         dtype = variable.dtype
-        rate = learning_rate * ops.sqrt(self._missing(self.beta_2, dtype)) / self._missing(self.beta_1, dtype)
+
+        def unbiased() -> Any:
+            return learning_rate * ops.sqrt(self._missing(self.beta_2, dtype)) / self._missing(self.beta_1, dtype)
+
+        rate = self._common(("rate", dtype), unbiased)
         variable.assign_sub(rate * m / (ops.sqrt(v) + self.epsilon))
 
     def get_config(self) -> dict[str, Any]:

@@ -105,6 +105,7 @@ class Optimizer:
         self._index: dict[int, int] = {}
         self._own: list[Variable] = []  # all but iterations and learning rate, in the order of creation
         self._slots: dict[str, list[Variable | None]] = {}
+        self._in_common: dict[Any, Any] | None = None  # while weights are updated: what they have in common
         self._undecayed: tuple[list[Variable], list[str]] = ([], [])
         self._iterations = self._scalar("iteration", 0, "int32")
         self._learning_rate = self._new_learning_rate(learning_rate)
@@ -364,16 +365,28 @@ class Optimizer:
         """One update: clip, decay, step, average, constrain."""
         grads = self._clip(grads)
         rate = self.learning_rate
-        for gradient, variable in zip(grads, variables, strict=True):
-            own_rate = ops.cast(rate, variable.dtype)
-            if self.weight_decay is not None and self._use_weight_decay(variable):
-                variable.assign_sub(variable * (self.weight_decay * own_rate))
-            self.update_step(ops.cast(gradient, variable.dtype), variable, own_rate)
+        self._in_common = {}
+        try:
+            for gradient, variable in zip(grads, variables, strict=True):
+                own_rate = ops.cast(rate, variable.dtype)
+                if self.weight_decay is not None and self._use_weight_decay(variable):
+                    variable.assign_sub(variable * (self.weight_decay * own_rate))
+                self.update_step(ops.cast(gradient, variable.dtype), variable, own_rate)
+        finally:
+            self._in_common = None
         if self.use_ema:
             self._average(variables)
         for variable in variables:
             if variable.constraint is not None:
                 variable.assign(variable.constraint(variable))
+
+    def _common(self, key: Any, compute: Callable[[], Any]) -> Any:
+        """What is the same for all weights of one update, computed once."""
+        if self._in_common is None:
+            return compute()
+        if key not in self._in_common:
+            self._in_common[key] = compute()
+        return self._in_common[key]
 
     def update_step(self, gradient: Any, variable: Variable, learning_rate: Any) -> None:
         """Update one weight and its slots.

@@ -6,6 +6,7 @@ The part of a step that depends on the input alone is `prepare`, done for all ti
 from __future__ import annotations
 
 import abc
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,9 @@ import numpy as np
 from triceras import activations, ops, random
 from triceras.core.seeds import SeedGenerator
 from triceras.layers.layer import Layer
+from triceras.layers.rnn import whole
 from triceras.layers.settings import keep_settings, make_weight, positive_integer, settings_config
+from triceras.ops.recurrent import gru_gates, lstm_gates
 
 __all__ = ["GRUCell", "LSTMCell", "SimpleRNNCell"]
 
@@ -93,17 +96,19 @@ class Cell(Layer, abc.ABC):
         Returns:
             That, and the mask for the state's dropout (None without dropout).
         """
-        recurrent_mask = None
-        if training:
-            batch = ops.shape(inputs)[0]
-            if self.dropout > 0:
-                shape = (batch, *(1,) * (len(inputs.shape) - 2), inputs.shape[-1])
-                inputs = ops.multiply(inputs, self._noise(shape, self.dropout))
-            if self.recurrent_dropout > 0:
-                recurrent_mask = self._noise((batch, self.units), self.recurrent_dropout)
+        recurrent_mask, inputs = None, self.dropped_inputs(inputs, training)
+        if training and self.recurrent_dropout > 0:
+            recurrent_mask = self._noise((ops.shape(inputs)[0], self.units), self.recurrent_dropout)
         projected = ops.matmul(inputs, self.kernel)
         bias = self._input_bias()
         return (projected if bias is None else ops.add(projected, bias)), recurrent_mask
+
+    def dropped_inputs(self, inputs: Any, training: bool | None) -> Any:
+        """The inputs after dropout, which is the same for all steps."""
+        if not training or not self.dropout:
+            return inputs
+        shape = (ops.shape(inputs)[0], *(1,) * (len(inputs.shape) - 2), inputs.shape[-1])
+        return ops.multiply(inputs, self._noise(shape, self.dropout))
 
     def _noise(self, shape: Any, rate: float) -> Any:
         return random.dropout(ops.ones(shape, dtype=self.compute_dtype), rate, seed=self.seed_generator)
@@ -111,6 +116,10 @@ class Cell(Layer, abc.ABC):
     @abc.abstractmethod
     def step(self, projected: Any, states: list[Any], recurrent_mask: Any) -> tuple[Any, list[Any]]:
         """The output and the new states from the prepared input and the states."""
+
+    def whole(self, training: bool | None) -> Callable | None:
+        """The function in `whole.py` that does what this cell does for all steps; None: there is none."""
+        return None
 
     def call(self, inputs: Any, states: Any, training: bool = False) -> tuple[Any, Any]:
         several = isinstance(states, (list, tuple))
@@ -168,6 +177,11 @@ class GatedCell(Cell, abc.ABC):
         super().__init__(units, activation, **kwargs)
         self.recurrent_activation = activations.get(recurrent_activation)
 
+    def _is_usual(self, training: bool | None) -> bool:
+        """Whether the activations are those of the kernels, and nothing is dropped between steps."""
+        usual = self.activation is activations.tanh and self.recurrent_activation is activations.sigmoid
+        return usual and not (training and self.recurrent_dropout)
+
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "recurrent_activation": activations.serialize(self.recurrent_activation)}
 
@@ -224,14 +238,12 @@ class LSTMCell(GatedCell):
 
     def step(self, projected: Any, states: list[Any], recurrent_mask: Any) -> tuple[Any, list[Any]]:
         h, c = states
-        z = ops.add(projected, ops.matmul(_dropped(h, recurrent_mask), self.recurrent_kernel))
-        i, f, g, o = ops.split(z, 4, axis=-1)
-        c = ops.add(
-            ops.multiply(self.recurrent_activation(f), c),
-            ops.multiply(self.recurrent_activation(i), self.activation(g)),
-        )
-        h = ops.multiply(self.recurrent_activation(o), self.activation(c))
+        projected = ops.add(projected, ops.matmul(_dropped(h, recurrent_mask), self.recurrent_kernel))
+        h, c = lstm_gates(projected, c, self.activation, self.recurrent_activation)
         return h, [h, c]
+
+    def whole(self, training: bool | None) -> Callable | None:
+        return whole.lstm if self._is_usual(training) else None
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "unit_forget_bias": self.unit_forget_bias}
@@ -270,24 +282,23 @@ class GRUCell(GatedCell):
     def step(self, projected: Any, states: list[Any], recurrent_mask: Any) -> tuple[Any, list[Any]]:
         old = states[0]
         h = _dropped(old, recurrent_mask)
-        xz, xr, xh = ops.split(projected, 3, axis=-1)
         if self.reset_after:
             recurrent = ops.matmul(h, self.recurrent_kernel)
-            if self.bias is not None:
-                recurrent = ops.add(recurrent, self.bias[1])
-            hz, hr, hh = ops.split(recurrent, 3, axis=-1)
-        else:
-            kernel = ops.convert_to_tensor(self.recurrent_kernel)
-            hz, hr = ops.split(ops.matmul(h, kernel[:, : 2 * self.units]), 2, axis=-1)
+            recurrent = recurrent if self.bias is None else ops.add(recurrent, self.bias[1])
+            out = gru_gates(projected, recurrent, old, self.activation, self.recurrent_activation)
+            return out, [out]
+        kernel = ops.convert_to_tensor(self.recurrent_kernel)
+        xz, xr, xh = ops.split(projected, 3, axis=-1)
+        hz, hr = ops.split(ops.matmul(h, kernel[:, : 2 * self.units]), 2, axis=-1)
         update = self.recurrent_activation(ops.add(xz, hz))
         reset = self.recurrent_activation(ops.add(xr, hr))
-        if self.reset_after:
-            hh = ops.multiply(reset, hh)
-        else:
-            hh = ops.matmul(ops.multiply(reset, h), kernel[:, 2 * self.units :])
+        hh = ops.matmul(ops.multiply(reset, h), kernel[:, 2 * self.units :])
         candidate = self.activation(ops.add(xh, hh))
         out = ops.add(ops.multiply(update, old), ops.multiply(ops.subtract(1.0, update), candidate))
         return out, [out]
+
+    def whole(self, training: bool | None) -> Callable | None:
+        return whole.gru if self.reset_after and self._is_usual(training) else None
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "reset_after": self.reset_after}

@@ -130,9 +130,17 @@ class RNN(Layer):
         self, sequences: Any, initial_state: Any, mask: Any, training: bool = False
     ) -> tuple[Any, Any, list[Any]]:
         """The loop over time: `(last output, all outputs, last states)`."""
-        step = self._stepper(sequences, training)
-        inputs, take = step
-        masks = None if mask is None else ops.transpose(ops.cast(mask, "bool"), (1, 0))
+        mask = None if mask is None else ops.cast(mask, "bool")
+        if self.go_backwards:
+            sequences, mask = tree.map_structure(lambda x: x if x is None else ops.flip(x, axis=1), (sequences, mask))
+        whole = self.cell.whole(training) if _has_parts(self.cell) and not self.unroll else None
+        if whole is not None:
+            inputs, cell = self.cell.dropped_inputs(sequences, training), self.cell
+            weights = cell.kernel, cell.recurrent_kernel, cell.bias
+            outputs, states = whole(inputs, initial_state, weights, mask, self.zero_output_for_mask)
+            return states[0] if mask is None else outputs[:, -1], outputs, states
+        inputs, take = self._stepper(sequences, training)
+        masks = None if mask is None else ops.transpose(mask, (1, 0))
         first = ops.zeros_like(take(initial_state, self._at(inputs, 0))[0]) if masks is not None else None
 
         def body(carry: Any, xs: Any) -> tuple[Any, Any]:
@@ -166,7 +174,7 @@ class RNN(Layer):
 
     def _stepper(self, sequences: Any, training: bool) -> tuple[Any, Any]:
         """The inputs of all steps, time first, and a function `(states, input) -> (output, new states)`."""
-        if isinstance(self.cell, Cell):
+        if _has_parts(self.cell):
             prepared, recurrent_mask = self.cell.prepare(sequences, training)
             return self._time_first(prepared), lambda states, x: self.cell.step(x, states, recurrent_mask)
         takes_training = (
@@ -182,8 +190,7 @@ class RNN(Layer):
         return self._time_first(sequences), take
 
     def _time_first(self, x: Any) -> Any:
-        x = ops.transpose(x, (1, 0, *range(2, len(x.shape))))
-        return ops.flip(x, axis=0) if self.go_backwards else x
+        return ops.transpose(x, (1, 0, *range(2, len(x.shape))))
 
     def _loop(self, body: Any, carry: Any, xs: Any) -> tuple[Any, Any]:
         if not self.unroll:
@@ -224,6 +231,11 @@ class RNN(Layer):
 
         config = dict(config)
         return cls(deserialize_keras_object(config.pop("cell"), custom_objects=custom_objects), **config)
+
+
+def _has_parts(cell: Any) -> bool:
+    """Whether a cell is `prepare` and `step`, and no subclass of it has a `call` of its own."""
+    return isinstance(cell, Cell) and type(cell).call is Cell.call
 
 
 def _settings_of(cell_class: type) -> list[str]:
