@@ -54,6 +54,7 @@ _NAMES = {
     "StatelessScope": "core.state",
     "Variable": "core.variable",
     "checkpoint": "transforms",
+    "compare_backends": "utils.backend_comparison",
     "cond": "transforms",
     "convert": "transforms",
     "custom_gradient": "transforms",

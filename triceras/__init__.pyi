@@ -140,6 +140,7 @@ from triceras.transforms import (
 from triceras.transforms import (
     while_loop as while_loop,
 )
+from triceras.utils.backend_comparison import compare_backends as compare_backends
 from triceras.version import (
     __version__ as __version__,
 )

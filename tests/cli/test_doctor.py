@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from triceras.cli import doctor, main
+from triceras.cli import doctor, main, probe
 from triceras.core import registry
 
 pytestmark = pytest.mark.slow
@@ -30,6 +30,7 @@ def test_json_covers_every_backend(home, capsys):
             assert row["problem"] is None and row["max_difference"] < 1e-4
             assert row["load_seconds"] > 0 and row["devices"] and row["version"][0].isdigit()
             assert row["trains"] == registry.get(name).has_gradients
+            assert row["compiler"] == [list(note) for note in registry.get(name).compiler_notes()]
 
 
 def test_the_environment_wins_over_the_file_over_the_default(home, monkeypatch):
@@ -84,3 +85,65 @@ def test_the_tables_show_the_report(home, capsys):
     shown = capsys.readouterr().out
     for text in ("not installed", "KERAS_BACKEND", "torch: pip install x", "broken [file]", "Something needs mending"):
         assert text in shown
+
+
+def report_of(**rows):
+    return {
+        "triceras": "1.0",
+        "python": {"version": "3.11", "executable": "/bin/python", "platform": "Linux"},
+        "backends": {name: {**WORKING, **row} for name, row in rows.items()},
+        "settings": doctor.examine_settings(),
+        "advice": [],
+        "healthy": True,
+    }
+
+
+WORKING = {
+    "installed": True,
+    "problem": None,
+    "version": "1",
+    "devices": ["cpu:0"],
+    "load_seconds": 1.0,
+    "trains": True,
+    "max_difference": 0.0,
+    "compiler": [],
+}
+
+
+def test_each_backend_has_a_line_on_compiling(home, capsys):
+    notes = [("C++ compiler", "none found"), ("cache", "/home/me [here]")]
+    doctor.show(report_of(one={"compiler": notes}, two={}, three={"problem": "computes wrongly"}))
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("Compiling on")]
+    assert lines == [
+        "Compiling on one: C++ compiler: none found; cache: /home/me [here]",
+        "Compiling on two: works, and needs nothing else",
+        "Compiling on three: no verified result",
+    ]
+
+
+def test_what_is_verified_is_also_compiled(backend, monkeypatch):
+    class Wrong(type(registry.get(backend))):
+        def jit(self, fn, **options):
+            return lambda *args: fn(*args) * 2.0
+
+    assert probe.largest_difference(backend) < probe.TOLERANCE
+    monkeypatch.setattr(registry.get(backend), "__class__", Wrong)
+    assert probe.largest_difference(backend) > probe.TOLERANCE
+
+
+def test_a_fake_backends_notes_reach_the_report(home, monkeypatch):
+    backend = registry.get("numpy")
+    monkeypatch.setattr(type(backend), "compiler_notes", lambda self: [("compiler", "a fake one")])
+    assert probe.probe("numpy")["compiler"] == [("compiler", "a fake one")]
+
+
+def test_torch_says_where_there_is_no_compiler(home, monkeypatch, tmp_path):
+    """In a process whose PATH has nothing."""
+    torch = pytest.importorskip("torch")
+    assert torch
+    with_compiler = dict(doctor.examine_backend("torch")["compiler"])
+    (tmp_path / "bin").mkdir()
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    monkeypatch.delenv("CXX", raising=False)
+    without = dict(doctor.examine_backend("torch")["compiler"])
+    assert set(with_compiler) == set(without) and with_compiler != without

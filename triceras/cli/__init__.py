@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 
 COMMANDS = {
+    "bench": "compare backends on a saved model or a script, and recommend one",
     "demo": "the main job: one model on every backend, on real data",
     "doctor": "check Python, the backends and the settings",
     "run": "run a Keras script with `import keras` meaning Triceras",

@@ -118,6 +118,9 @@ def show(report: dict) -> None:
     for name, row in report["backends"].items():
         table.add_row(name, *(escape(cell) for cell in _cells(row)))
     console.print(table)
+    for name, row in report["backends"].items():
+        if "compiler" in row:
+            console.print(f"Compiling on {name}: {escape(_compiling(row))}", soft_wrap=True)
     settings = report["settings"]
     table = Table("setting", "says", title="Which backend is the default", title_justify="left")
     table.add_row("KERAS_BACKEND", settings["KERAS_BACKEND"] or "not set")
@@ -136,6 +139,11 @@ def _cells(row: dict) -> list[str]:
     verdict = "no" if row["problem"] else f"within {row['max_difference']:.0e}"
     trains = "yes" if row["trains"] else "no"
     return [row["version"], ", ".join(row["devices"]), f"{row['load_seconds']:.2f} s", trains, verdict]
+
+
+def _compiling(row: dict) -> str:
+    told = "; ".join(f"{what}: {found}" for what, found in row["compiler"])
+    return told or ("no verified result" if row["problem"] else "works, and needs nothing else")
 
 
 def _file_says(file: dict) -> str:

@@ -41,14 +41,15 @@ def _add_backend(parser: argparse.ArgumentParser) -> None:
 
 def _split(options: argparse.Namespace) -> tuple[str | None, list[str]]:
     """The backend, and the script's own arguments: `--backend` may stand before or behind the script."""
-    ours, separator, theirs = _partition(options.arguments, "--")
+    ours, separator, theirs = partition(options.arguments, "--")
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     _add_backend(parser)
     found, rest = parser.parse_known_args(ours)
     return found.backend or options.backend, [*rest, *theirs] if separator else rest
 
 
-def _partition(words: list[str], mark: str) -> tuple[list[str], bool, list[str]]:
+def partition(words: list[str], mark: str) -> tuple[list[str], bool, list[str]]:
+    """The words before a mark, whether there is one, and the words after it."""
     if mark not in words:
         return words, False, []
     at = words.index(mark)

@@ -67,6 +67,17 @@ def _info(name: str) -> Info:
     return info
 
 
+def find(name: str) -> Info:
+    """What is known of a backend whose framework is installed; loads nothing, and raises what `get` raises."""
+    info = _info(name)
+    if not is_installed(info):
+        raise ImportError(
+            f"Backend {info.name!r} needs {info.framework}, which isn't installed. "
+            f'Install it: pip install "{info.requirement}"'
+        )
+    return info
+
+
 def get(name: Any) -> Any:
     """The backend of a name, loaded at the first request.
 
@@ -80,7 +91,7 @@ def get(name: Any) -> Any:
         pass
     if not isinstance(name, str) and hasattr(name, "impls"):
         return name
-    return _load(_info(name))
+    return _load(find(name))
 
 
 _symbolic: list[Any] = []
@@ -96,11 +107,6 @@ def _load(info: Info) -> Any:
     with _lock:
         if info.name in _loaded:
             return _loaded[info.name]
-        if not is_installed(info):
-            raise ImportError(
-                f"Backend {info.name!r} needs {info.framework}, which isn't installed. "
-                f'Install it: pip install "{info.requirement}"'
-            )
         module, _, attribute = info.target.partition(":")
         backend = getattr(_import(module), attribute)()
         _loaded[info.name] = backend
