@@ -18,6 +18,7 @@ TORCH = {name: getattr(torch, WIDER.get(name, name)) for name in dtypes.ALL if n
 NAMES = {getattr(torch, name): name for name in TORCH}
 # Dtypes that torch.from_numpy doesn't know, with one of their size that it does.
 _AS_BITS = {"bfloat16": np.int16, "float8_e4m3fn": np.uint8, "float8_e5m2": np.uint8}
+_PLAIN = frozenset(map(np.dtype, "?bBhilqefd"))  # those of NumPy, in the computer's byte order, that torch has too
 _SCALARS = {bool: "bool", int: "int32", complex: "complex64"}
 
 
@@ -194,6 +195,8 @@ def _settle(x: torch.Tensor, dtype: str | None) -> torch.Tensor:
 
 def _of_array(x: np.ndarray) -> torch.Tensor:
     """A tensor of an array, in its memory where torch can."""
+    if x.dtype in _PLAIN and x.flags.carray:
+        return torch.from_numpy(x)
     kind = x.dtype.name
     if x.dtype.kind in "OSUMm":
         raise TypeError(f"Can't make a torch tensor of an array of {x.dtype}: torch has no strings and no objects.")

@@ -25,7 +25,7 @@ import torch
 from triceras.backends.torch.compiler.capture import Captured, concrete
 from triceras.backends.torch.compiler.child import NO_COMPILER
 
-FORMAT = "2"  # of the files in the cache
+FORMAT = "3"  # of the files in the cache
 KEPT = 200  # files in the cache
 _builds: set[Build] = set()  # those under way
 
