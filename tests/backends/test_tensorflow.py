@@ -262,6 +262,7 @@ def contests(monkeypatch):
         made = Contests(kernels, by_xla)
         monkeypatch.setattr(traces, "caller", made.caller)
         monkeypatch.setattr(xla, "PATIENCE", 0.0)
+        monkeypatch.setattr(xla, "BUSY", float("inf"))
         monkeypatch.setattr(xla, "time", made)
         return made
 
@@ -779,3 +780,15 @@ def test_works_without_keras():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
     assert done.stdout.strip() == "3.0", done.stderr
+
+
+@pytest.mark.skipif(bool(tf.config.list_physical_devices("GPU")), reason="about kernels on a CPU")
+def test_xla_is_not_tried_where_kernels_are_busy():
+    from triceras.backends.tensorflow.compiler.xla import suits_xla
+
+    matrix = tf.TensorSpec((2, 2))
+    plain = tf.function(lambda x: x @ x + 1.0).get_concrete_function(matrix)
+    assert suits_xla(plain, 1e-6)
+    assert not suits_xla(plain, 1.0)
+    loop = tf.function(lambda x: tf.while_loop(lambda y: tf.reduce_sum(y) < 9.0, lambda y: (y + y,), (x,))[0])
+    assert suits_xla(loop.get_concrete_function(matrix), 1.0)
