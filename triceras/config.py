@@ -10,10 +10,12 @@ from triceras.core.config import (
     epsilon,
     floatx,
     image_data_format,
+    rng,
     set_backend,
     set_epsilon,
     set_floatx,
     set_image_data_format,
+    set_rng,
     standardize_data_format,
 )
 from triceras.dtype_policies import dtype_policy, set_dtype_policy
@@ -42,6 +44,7 @@ __all__ = [
     "is_traceback_filtering_enabled",
     "max_epochs",
     "max_steps_per_epoch",
+    "rng",
     "set_backend",
     "set_dtype_policy",
     "set_epsilon",
@@ -49,6 +52,7 @@ __all__ = [
     "set_image_data_format",
     "set_max_epochs",
     "set_max_steps_per_epoch",
+    "set_rng",
     "standardize_data_format",
 ]
 

@@ -30,4 +30,4 @@ def test_op(name, backend):
 
 def test_every_op_has_samples():
     assert set(OPS) - set(CASES) == CONTROL | {"random_uniform", "random_normal"}
-    assert min(len(case.samples) for case in CASES.values()) >= 3
+    assert min(len(case.samples) for case in CASES.values()) >= 5

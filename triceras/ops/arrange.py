@@ -11,6 +11,7 @@ import numpy as np
 
 from triceras import ops
 from triceras.core import registry, tree
+from triceras.ops.array import multiplied, paired
 from triceras.ops.op import composite
 from triceras.ops.rules import Rule, normalize_axis, one_axis, promote, same
 
@@ -46,7 +47,6 @@ def array_split(x: Any, indices_or_sections: Any, axis: int = 0) -> Any:
         A list of tensors.
 
     Example:
-        >>> from triceras import ops
         >>> [part.shape[0] for part in ops.array_split(ops.arange(7), 3)]
         [3, 2, 2]
     """
@@ -124,27 +124,18 @@ def rot90(array: Any, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Any:
         ValueError: too few dimensions, or the axes aren't two.
 
     Example:
-        >>> from triceras import ops
         >>> ops.convert_to_numpy(ops.rot90([[1, 2], [3, 4]])).tolist()
         [[2, 4], [1, 3]]
     """
     count = ops.ndim(_at_least("rot90", array, 2, "array"))
-    first, second = (normalize_axis(int(axis), count, "axes") for axis in _two(axes))
-    if first == second:
+    plane = tuple(normalize_axis(int(axis), count, "axes") for axis in axes)
+    if len(set(plane)) != 2 or len(plane) != 2:
         raise ValueError(f"ops.rot90: argument axes must name two different axes; got {tuple(axes)}.")
-    k %= 4
-    if k == 2:
-        return ops.flip(array, axis=(first, second))
-    if k == 3:
-        return ops.swapaxes(ops.flip(array, axis=first), first, second) if count else array
-    return ops.flip(ops.swapaxes(array, first, second), axis=first) if k else array
-
-
-def _two(axes: Any) -> tuple:
-    axes = tuple(axes)
-    if len(axes) != 2:
-        raise ValueError(f"ops.rot90: argument axes must name two axes; got {axes}.")
-    return axes
+    if k % 4 == 2:
+        return ops.flip(array, axis=plane)
+    if k % 4 == 3:
+        return ops.swapaxes(ops.flip(array, axis=plane[0]), *plane)
+    return ops.flip(ops.swapaxes(array, *plane), axis=plane[0]) if k % 4 else array
 
 
 # --- patterns ---------------------------------------------------------------------------------------------------------
@@ -171,7 +162,6 @@ def rearrange(tensor: Any, pattern: str, **axes_lengths: int) -> Any:
         ValueError: the pattern and the shape don't fit.
 
     Example:
-        >>> from triceras import ops
         >>> tuple(ops.rearrange(ops.ones((2, 6, 3)), "b (h w) c -> b c h w", h=2).shape)
         (2, 3, 2, 3)
     """
@@ -286,7 +276,6 @@ def unravel_index(indices: Any, shape: Any) -> Any:
         A tuple of one tensor for each axis, in the dtype of `indices`.
 
     Example:
-        >>> from triceras import ops
         >>> [int(ops.convert_to_numpy(i)) for i in ops.unravel_index(5, (2, 3))]
         [1, 2]
     """
@@ -298,20 +287,13 @@ def unravel_index(indices: Any, shape: Any) -> Any:
     return tuple(reversed(coordinates))
 
 
-@composite(Rule(lambda x1, x2: _kron_shape(x1.shape, x2.shape), promote, ("x1", "x2")))
+@composite(Rule(lambda x1, x2: multiplied(x1.shape, x2.shape), promote, ("x1", "x2")))
 def kron(x1: Any, x2: Any) -> Any:
     """The Kronecker product: a copy of `x2` for each element of `x1`, multiplied by it."""
-    rank = max(len(x1.shape), len(x2.shape))
-    shapes = [(1,) * (rank - len(x.shape)) + tuple(ops.shape(x)) for x in (x1, x2)]
-    apart = [[n for size in shape for n in ((size, 1), (1, size))[i]] for i, shape in enumerate(shapes)]
-    product = ops.multiply(ops.reshape(x1, apart[0]), ops.reshape(x2, apart[1]))
-    return ops.reshape(product, [a * b for a, b in zip(*shapes, strict=True)])
-
-
-def _kron_shape(a: Any, b: Any) -> Any:
-    rank = max(len(a), len(b))
-    pairs = zip((1,) * (rank - len(a)) + tuple(a), (1,) * (rank - len(b)) + tuple(b), strict=True)
-    return tuple(None if None in pair else pair[0] * pair[1] for pair in pairs)
+    pairs = paired(ops.shape(x1), ops.shape(x2))
+    first = ops.reshape(x1, [n for size, _ in pairs for n in (size, 1)])
+    second = ops.reshape(x2, [n for _, size in pairs for n in (1, size)])
+    return ops.reshape(ops.multiply(first, second), [a * b for a, b in pairs])
 
 
 def vectorize(pyfunc: Callable, *, excluded: Any = None, signature: str | None = None) -> Callable:
@@ -329,7 +311,6 @@ def vectorize(pyfunc: Callable, *, excluded: Any = None, signature: str | None =
         ValueError: a call doesn't fit the signature.
 
     Example:
-        >>> from triceras import ops
         >>> ops.convert_to_numpy(ops.vectorize(lambda a, b: a + b)([1, 2], 3)).tolist()
         [4, 5]
     """
@@ -359,23 +340,15 @@ def _inputs_of(signature: str) -> list[str]:
 
 
 def _mapped(call: Callable, tensors: list[Any], inner: list[int]) -> Any:
-    """`call` over all axes in front of the inner ones, which broadcast."""
+    """`call` over all axes in front of the inner ones, which broadcast and become one for the while."""
     backend = registry.backend_for(tuple(map(type, tensors)), tuple(tensors)) if tensors else registry.current()
-    outer = [tuple(x.shape)[: len(x.shape) - n] for x, n in zip(tensors, inner, strict=True)]
-    shape = np.broadcast_shapes(*outer)
-    for depth in range(len(shape)):  # the last axis first: each map is around the one before
-        sizes = [o[-depth - 1] if depth < len(o) else 1 for o in outer]
-        axes = tuple(0 if depth < len(o) and size != 1 else None for o, size in zip(outer, sizes, strict=True))
-        drop = tuple(depth < len(o) and size == 1 for o, size in zip(outer, sizes, strict=True))
-        call = _one_axis(backend, call, axes, drop)
-    return call(*tensors)
-
-
-def _one_axis(backend: Any, call: Callable, axes: tuple, drop: tuple) -> Callable:
-    def run(*tensors: Any) -> Any:
-        tensors = tuple(ops.squeeze(x, axis=0) if one else x for x, one in zip(tensors, drop, strict=True))
-        if any(axis == 0 for axis in axes):
-            return backend.vmap(call, axes)(*tensors)
-        return tree.map_structure(lambda y: ops.expand_dims(y, 0), call(*tensors))
-
-    return run
+    cores = [tuple(x.shape)[len(x.shape) - n :] for x, n in zip(tensors, inner, strict=True)]
+    outer = np.broadcast_shapes(*(x.shape[: len(x.shape) - n] for x, n in zip(tensors, inner, strict=True)))
+    if not outer:
+        return call(*tensors)
+    rows = [
+        ops.reshape(ops.broadcast_to(x, (*outer, *core)), (math.prod(outer), *core))
+        for x, core in zip(tensors, cores, strict=True)
+    ]
+    found = backend.vmap(call)(*rows)
+    return tree.map_structure(lambda y: ops.reshape(y, (*outer, *ops.shape(y)[1:])), found)

@@ -62,7 +62,6 @@ def reshape(x: Any, newshape: Any) -> Any:
         newshape: int or tuple; one size may be -1 and is worked out; sizes may be scalar tensors.
 
     Example:
-        >>> from triceras import ops
         >>> ops.shape(ops.reshape(ops.arange(6), (2, -1)))
         (2, 3)
     """
@@ -105,11 +104,9 @@ def _swapped(ndim: int, axis1: int, axis2: int) -> list[int]:
     return order
 
 
-def _moved_shape(x: Any, source: Any, destination: Any) -> Any:
-    return tuple(x.shape[a] for a in _moved(len(x.shape), source, destination))
-
-
-@composite(Rule(_moved_shape, same))
+@composite(
+    Rule(lambda x, source, destination: tuple(x.shape[a] for a in _moved(len(x.shape), source, destination)), same)
+)
 def moveaxis(x: Any, source: Any, destination: Any) -> Any:
     """Axes in other places; the others keep their order.
 
@@ -217,7 +214,6 @@ def concatenate(xs: Any, axis: int = 0) -> Any:
         axis: which.
 
     Example:
-        >>> from triceras import ops
         >>> ops.convert_to_numpy(ops.concatenate([[1], [2, 3]])).tolist()
         [1, 2, 3]
     """
@@ -304,10 +300,13 @@ def split(x: Any, indices_or_sections: Any, axis: int = 0) -> Any:
     """
     total, given = ops.shape(x)[axis], indices_or_sections
     cuts = [total // given * i for i in range(given)] if isinstance(given, int) else [0, *given]
-    before = (builtins.slice(None),) * axis
-    return [
-        get_item(x, (*before, builtins.slice(start, end))) for start, end in zip(cuts, [*cuts[1:], total], strict=True)
-    ]
+    parts = zip(cuts, [*cuts[1:], total], strict=True)
+    return [_part(x, axis, builtins.slice(start, end)) for start, end in parts]
+
+
+def _part(x: Any, axis: int, index: Any) -> Any:
+    """What an index gives along an axis."""
+    return get_item(x, (*(builtins.slice(None),) * axis, index))
 
 
 def _unstacked(x: Any, num: int | None, axis: int) -> Any:
@@ -329,8 +328,7 @@ def unstack(x: Any, num: int | None = None, axis: int = 0) -> Any:
     Returns:
         A list of tensors.
     """
-    before = (builtins.slice(None),) * axis
-    return [get_item(x, (*before, i)) for i in range(x.shape[axis] if num is None else num)]
+    return [_part(x, axis, i) for i in range(x.shape[axis] if num is None else num)]
 
 
 def _repeated(x: Any, repeats: Any, axis: int | None) -> Any:
@@ -372,14 +370,18 @@ def _tile_repeats(bound: dict[str, Any]) -> None:
     bound["repeats"] = tuple(given) if isinstance(given, (tuple, list)) or np.ndim(given) else (given,)
 
 
-def _tiled(x: Any, repeats: tuple) -> Any:
-    rank = builtins.max(len(x.shape), len(repeats))
-    sizes = (1,) * (rank - len(x.shape)) + tuple(x.shape)
-    times = (1,) * (rank - len(repeats)) + static(repeats)
-    return tuple(None if None in (d, r) else d * r for d, r in zip(sizes, times, strict=True))
+def paired(a: Any, b: Any) -> list[tuple]:
+    """The sizes of two shapes axis by axis, the last ones together; where a shape has no axis its size is 1."""
+    rank = builtins.max(len(a), len(b))
+    return list(zip((1,) * (rank - len(a)) + tuple(a), (1,) * (rank - len(b)) + tuple(b), strict=True))
 
 
-@composite(Rule(_tiled, same, ("x",), _tile_repeats))
+def multiplied(a: Any, b: Any) -> tuple[int | None, ...]:
+    """The products of the sizes of two shapes."""
+    return tuple(None if None in pair else math.prod(pair) for pair in paired(a, b))
+
+
+@composite(Rule(lambda x, repeats: multiplied(x.shape, static(repeats)), same, ("x",), _tile_repeats))
 def tile(x: Any, repeats: Any) -> Any:
     """The whole tensor several times along each axis.
 
@@ -387,10 +389,7 @@ def tile(x: Any, repeats: Any) -> Any:
         x: a tensor.
         repeats: int or tuple: how often along each of the last axes.
     """
-    rank = builtins.max(len(x.shape), len(repeats))
-    sizes = (1,) * (rank - len(x.shape)) + tuple(ops.shape(x))
-    times = (1,) * (rank - len(repeats)) + tuple(repeats)
-    pairs = list(zip(times, sizes, strict=True))
+    pairs = paired(repeats, ops.shape(x))
     ones_between = reshape(x, [d for _, size in pairs for d in (1, size)])
     return reshape(broadcast_to(ones_between, [d for pair in pairs for d in pair]), [r * d for r, d in pairs])
 
@@ -418,10 +417,8 @@ def roll(x: Any, shift: Any, axis: Any = None) -> Any:
     shifts = tuple(shift) if isinstance(shift, (tuple, list)) else (shift,) * len(axes)
     for a, n in zip(axes, shifts, strict=True):
         size = ops.shape(x)[a]
-        before = (builtins.slice(None),) * a
         cut = size - n % size if not isinstance(size, int) or size else 0
-        parts = (builtins.slice(cut, None), builtins.slice(None, cut))
-        x = concatenate([get_item(x, (*before, part)) for part in parts], axis=a)
+        x = concatenate([_part(x, a, part) for part in (builtins.slice(cut, None), builtins.slice(None, cut))], axis=a)
     return x
 
 
@@ -546,10 +543,6 @@ def take_along_axis(x: Any, indices: Any, axis: int | None = None) -> Any:
     """
 
 
-def _slice_sizes(bound: dict[str, Any]) -> None:
-    bound["shape"] = tuple(bound["shape"])
-
-
 def _slice_shape(inputs: Any, start_indices: Any, shape: Any) -> Any:
     if len(shape) != len(inputs.shape):
         raise ValueError(f"argument shape must have {len(inputs.shape)} sizes; got {shape}.")
@@ -559,7 +552,7 @@ def _slice_shape(inputs: Any, start_indices: Any, shape: Any) -> Any:
     return tuple(r if d == -1 else d for d, r in zip(static(shape), rest, strict=True))
 
 
-@primitive(Rule(_slice_shape, same, ("inputs",), _slice_sizes))
+@primitive(Rule(_slice_shape, same, ("inputs",), as_shape))
 def slice(inputs: Any, start_indices: Any, shape: Any) -> Any:
     """A block of a tensor.
 
@@ -606,7 +599,6 @@ def scatter_update(inputs: Any, indices: Any, updates: Any, reduction: str | Non
         reduction: None replaces; "add", "max", "min" and "mul" combine, repeated places too.
 
     Example:
-        >>> from triceras import ops
         >>> ops.convert_to_numpy(ops.scatter_update([0, 0, 0], [[1], [2]], [5, 6])).tolist()
         [0, 5, 6]
     """
@@ -663,8 +655,14 @@ def searchsorted(sorted_sequence: Any, values: Any, side: str = "left") -> Any:
         values: a tensor.
         side: "left" goes before equal elements, "right" after them.
     """
-    before = ops.less if side == "left" else ops.less_equal
-    return ops.sum(ops.cast(before(sorted_sequence, expand_dims(values, -1)), "int32"), axis=-1)
+    values = expand_dims(values, -1)
+    before = _below(sorted_sequence, values) if side == "left" else ops.logical_not(_below(values, sorted_sequence))
+    return ops.sum(ops.cast(before, "int32"), axis=-1)
+
+
+def _below(a: Any, b: Any) -> Any:
+    """Whether `a` comes before `b` in ascending order, in which NaN is last."""
+    return ops.logical_or(ops.less(a, b), ops.logical_and(ops.equal(a, a), ops.not_equal(b, b)))
 
 
 @composite

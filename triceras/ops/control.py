@@ -37,7 +37,6 @@ def cond(pred: Any, true_fn: Callable, false_fn: Callable) -> Any:
         true_fn, false_fn: functions without arguments, with results of the same structure, shapes and dtypes.
 
     Example:
-        >>> from triceras import ops
         >>> float(ops.cond(ops.convert_to_tensor(True), lambda: ops.ones(()), lambda: ops.zeros(())))
         1.0
     """
@@ -110,7 +109,6 @@ def scan(
         The last carry, and the outputs stacked along a first axis.
 
     Example:
-        >>> from triceras import ops
         >>> last, sums = ops.scan(lambda c, x: (c + x, c + x), ops.zeros(()), ops.ones((3,)))
         >>> ops.convert_to_numpy(sums).tolist()
         [1.0, 2.0, 3.0]
@@ -174,12 +172,7 @@ def map(f: Callable, xs: Any) -> Any:
 
 @composite
 def vectorized_map(function: Callable, elements: Any) -> Any:
-    """The results of a function for each slice along the first axis, all at once, stacked.
-
-    Args:
-        function: function of a tree of tensors.
-        elements: a tree of tensors with a common first axis.
-    """
+    """The results of a function for each slice along the first axis, all at once, stacked; arguments as for `map`."""
     elements = tree.map_structure(ops.convert_to_tensor, elements)
     return _backend(elements).vmap(function)(elements)
 
@@ -195,7 +188,6 @@ def custom_gradient(f: Callable) -> Callable:
         A function of the same arguments that gives the result alone.
 
     Example:
-        >>> from triceras import ops
         >>> @ops.custom_gradient
         ... def double(x):
         ...     return x * 2, lambda upstream: upstream * 2
@@ -234,7 +226,6 @@ def jvp(fun: Callable, primals: Any, tangents: Any, has_aux: bool = False) -> tu
 
     Example:
         >>> import triceras
-        >>> from triceras import ops
         >>> with triceras.use_backend("jax"):
         ...     value, derivative = ops.jvp(ops.square, (3.0,), (1.0,))
         >>> float(value), float(derivative)

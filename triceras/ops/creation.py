@@ -36,7 +36,6 @@ def cast(x: Any, dtype: Any) -> Any:
         dtype: a standard name or a framework's dtype.
 
     Example:
-        >>> from triceras import ops
         >>> ops.dtype(ops.cast([1, 2], "float32"))
         'float32'
     """
@@ -47,17 +46,14 @@ def saturate_cast(x: Any, dtype: Any) -> Any:
     """`x` in another dtype; what the dtype can't hold becomes its largest or smallest value."""
     if dtype == "bool":
         return cast(x, dtype)
-    source, top = dtypes.largest(x.dtype) if not _is_bool(x) else 1, dtypes.largest(dtype)
+    name = dtypes.standardize_dtype(x.dtype)
+    source, top = 1 if name == "bool" else dtypes.largest(name), dtypes.largest(dtype)
     low = -top if dtypes.is_float(dtype) else -top - 1 if dtype.startswith("int") else 0
-    if source <= top and (low < 0 or dtypes.standardize_dtype(x.dtype).startswith(("uint", "bool"))):
+    if source <= top and (low < 0 or name.startswith(("uint", "bool"))):
         return cast(x, dtype)
-    if dtypes.is_float(x.dtype) and not dtypes.is_float(dtype):  # the nearest float that isn't above the integer
+    if dtypes.is_float(name) and not dtypes.is_float(dtype):  # the nearest float that isn't above the integer
         top = float(np.nextafter(np.float32(top), np.float32(0))) if float(np.float32(top)) > top else top
     return cast(ops.clip(x, builtins.max(low, -source - 1), builtins.min(top, source)), dtype)
-
-
-def _is_bool(x: Any) -> bool:
-    return dtypes.standardize_dtype(x.dtype) == "bool"
 
 
 def convert_to_tensor(x: Any, dtype: Any = None, sparse: bool | None = None, ragged: bool | None = None) -> Any:
@@ -70,7 +66,6 @@ def convert_to_tensor(x: Any, dtype: Any = None, sparse: bool | None = None, rag
         sparse, ragged: not supported yet; None or False.
 
     Example:
-        >>> from triceras import ops
         >>> ops.shape(ops.convert_to_tensor([[1, 2]]))
         (1, 2)
     """
@@ -161,7 +156,6 @@ def zeros(shape: Any, dtype: Any = None) -> Any:
         dtype: standard name, default `floatx`.
 
     Example:
-        >>> from triceras import ops
         >>> ops.convert_to_numpy(ops.zeros((2,))).tolist()
         [0.0, 0.0]
     """
@@ -231,7 +225,6 @@ def arange(start: Any, stop: Any = None, step: Any = None, dtype: Any = None) ->
         dtype: standard name; by default int32 for integers and `floatx` for floats.
 
     Example:
-        >>> from triceras import ops
         >>> ops.convert_to_numpy(ops.arange(3)).tolist()
         [0, 1, 2]
     """
@@ -261,8 +254,7 @@ def linspace(
     count = ops.reshape(arange(num, dtype=start.dtype), (num,) + (1,) * len(step.shape))
     values = ops.add(start, ops.multiply(count, step) if num > 1 else ops.multiply(count, 0.0))
     if endpoint and num > 1:  # the last one exactly
-        last = ops.equal(count, num - 1)
-        values = ops.where(last, stop, values)
+        values = ops.where(ops.equal(count, num - 1), stop, values)
     values = cast(ops.moveaxis(values, 0, axis), dtype)
     return (values, step) if retstep else values
 
@@ -275,11 +267,8 @@ def logspace(
 
     Args:
         start, stop: the first and last exponent.
-        num: how many.
-        endpoint: whether `base**stop` is the last one.
         base: the base.
-        dtype: standard name, default `floatx`.
-        axis: where the new axis goes.
+        num, endpoint, dtype, axis: as for `linspace`.
     """
     exponents = linspace(start, stop, num=num, endpoint=endpoint, axis=axis)
     return cast(ops.power(cast(base, exponents.dtype), exponents), dtype)
@@ -291,10 +280,7 @@ def geomspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, dtype
 
     Args:
         start, stop: the ends, of the same sign.
-        num: how many.
-        endpoint: whether `stop` is the last one.
-        dtype: standard name, default `floatx`.
-        axis: where the new axis goes.
+        num, endpoint, dtype, axis: as for `linspace`.
     """
     first = ops.expand_dims(start, axis) if ops.ndim(start) else start
     exponents = linspace(0.0, ops.log(ops.divide(stop, start)), num=num, endpoint=endpoint, axis=axis)
@@ -329,26 +315,24 @@ def identity(n: int, dtype: Any = None) -> Any:
 @composite(creation(lambda N, M, k, dtype: (N, N if M is None else M)))
 def tri(N: int, M: int | None = None, k: int = 0, dtype: Any = None) -> Any:  # noqa: N803 - Keras's names
     """A matrix with ones on and below the `k`-th diagonal; arguments as for `eye`."""
-    rows, columns = ops.expand_dims(arange(N), -1), arange(N if M is None else M)
-    return cast(ops.less_equal(columns, ops.add(rows, k)), dtype)
+    return cast(_triangle(N, N if M is None else M, k), dtype)
 
 
-def _triangle(x: Any, k: int) -> Any:
-    """Where an element is on or below the `k`-th diagonal of the last two axes."""
-    rows, columns = shape(x)[-2:]
+def _triangle(rows: Any, columns: Any, k: int) -> Any:
+    """Where an element of a matrix is on or below the `k`-th diagonal."""
     return ops.less_equal(arange(columns), ops.add(ops.expand_dims(arange(rows), -1), k))
 
 
 @composite(elementwise(same))
 def tril(x: Any, k: int = 0) -> Any:
     """The lower triangle of the last two axes: zeros above the `k`-th diagonal."""
-    return ops.where(_triangle(x, k), x, zeros_like(x))
+    return ops.where(_triangle(*shape(x)[-2:], k), x, zeros_like(x))
 
 
 @composite(elementwise(same))
 def triu(x: Any, k: int = 0) -> Any:
     """The upper triangle of the last two axes: zeros below the `k`-th diagonal."""
-    return ops.where(_triangle(x, k - 1), zeros_like(x), x)
+    return ops.where(_triangle(*shape(x)[-2:], k - 1), zeros_like(x), x)
 
 
 def _diag_shape(x: Any, k: int) -> Any:

@@ -22,8 +22,12 @@ _NEVER = -1e30  # the logarithm of no probability: finite, so that gradients are
 
 
 def _loss_dtypes(target: Any, output: Any, *lengths: Any) -> tuple[tuple, Any]:
-    common = float_(output)[1]
+    common = _wide(output)
     return ("int32", common, "int32", "int32"), common
+
+
+def _wide(dtype: Any) -> str:
+    return "float64" if float_(dtype)[1] == "float64" else "float32"
 
 
 def _loss_shapes(bound: dict[str, Any]) -> None:
@@ -56,7 +60,7 @@ def ctc_loss(target: Any, output: Any, target_length: Any, output_length: Any, m
     Returns:
         A tensor of shape `(batch,)`; very large (1e30) where there are too few steps for the labels.
     """
-    logarithms = _logarithms(output)
+    logarithms = ops.log_softmax(output, axis=-1)
     states = _with_blanks(target, mask_index)
     steps, count = output.shape[1], 2 * target.shape[1] + 1
     emitted = ops.take_along_axis(logarithms, ops.expand_dims(states, 1), axis=-1)  # (batch, steps, states)
@@ -74,13 +78,7 @@ def ctc_loss(target: Any, output: Any, target_length: Any, output_length: Any, m
     last, _ = ops.scan(step, start, (ops.arange(1, steps, dtype="int32"), emitted[1:]))
     final = ops.expand_dims(ops.multiply(target_length, 2), -1)
     ends = ops.logical_or(ops.equal(np.arange(count), final), ops.equal(np.arange(count), ops.subtract(final, 1)))
-    loss = ops.negative(ops.maximum(ops.logsumexp(ops.where(ends, last, _NEVER), axis=-1), _NEVER))
-    return ops.cast(loss, standardize_dtype(output.dtype))
-
-
-def _logarithms(logits: Any) -> Any:
-    wide = standardize_dtype(logits.dtype) == "float64"
-    return ops.log_softmax(logits if wide else ops.cast(logits, "float32"), axis=-1)
+    return ops.negative(ops.maximum(ops.logsumexp(ops.where(ends, last, _NEVER), axis=-1), _NEVER))
 
 
 def _with_blanks(target: Any, blank: int) -> Any:
@@ -117,8 +115,7 @@ def _decoded(inputs: Any, strategy: str, top_paths: int, **rest: Any) -> Any:
 
 
 def _decode_dtypes(inputs: Any, lengths: Any) -> tuple[tuple, Any]:
-    common = float_(inputs)[1]
-    return (common, "int32"), ["int32", common]
+    return (_wide(inputs), "int32"), ["int32", _wide(inputs)]
 
 
 @composite(Rule(_decoded, _decode_dtypes, ("inputs", "sequence_lengths"), _decode_arguments))
@@ -174,7 +171,7 @@ def _beam_search(inputs: Any, lengths: Any, width: int, top: int, blank: int) ->
     The state holds for each candidate its labels, how many they are, and the probabilities of the paths that end with a
     blank and of those that don't, as logarithms.
     """
-    logarithms = _logarithms(inputs)
+    logarithms = ops.log_softmax(inputs, axis=-1)
     dtype = standardize_dtype(logarithms.dtype)
     batch, steps = ops.shape(inputs)[0], inputs.shape[1]
     first = ops.broadcast_to(np.where(np.arange(width) == 0, 0.0, _NEVER), (batch, width))
@@ -198,7 +195,7 @@ def _beam_search(inputs: Any, lengths: Any, width: int, top: int, blank: int) ->
     labels, _, ended, open_ = ops.scan(step, start, steps_first)[0]
     scores, best = ops.top_k(ops.logaddexp(ended, open_), top)
     labels = ops.take_along_axis(labels, ops.expand_dims(best, -1), axis=1)
-    return ops.moveaxis(labels, 1, 0), ops.cast(scores, standardize_dtype(inputs.dtype))
+    return ops.moveaxis(labels, 1, 0), scores
 
 
 def _extended(state: Any, scores: Any, width: int, blank: int) -> Any:

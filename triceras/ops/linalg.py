@@ -49,17 +49,14 @@ def matmul(x1: Any, x2: Any) -> Any:
         A tensor of shape `(..., m, k)`; an axis that a vector lacks is missing. Products of int8 are kept in int32.
 
     Example:
-        >>> from triceras import ops
         >>> ops.convert_to_numpy(ops.matmul([[1, 2]], [[3], [4]])).tolist()
         [[11]]
     """
 
 
-def _affine(x: Any, kernel: Any, bias: Any) -> Any:
-    return broadcast_shapes(_matmul(x, kernel), bias.shape)
-
-
-@composite(Rule(_affine, matmul_, ("x", "kernel", "bias")))
+@composite(
+    Rule(lambda x, kernel, bias: broadcast_shapes(_matmul(x, kernel), bias.shape), matmul_, ("x", "kernel", "bias"))
+)
 def affine(x: Any, kernel: Any, bias: Any) -> Any:
     """`x @ kernel + bias` for a matrix and a vector: what `Dense` computes, one function on most frameworks."""
     return ops.add(ops.matmul(x, kernel), bias)
@@ -150,37 +147,26 @@ def tensordot(x1: Any, x2: Any, axes: Any = 2) -> Any:
     return einsum(f"{''.join(left)},{''.join(right)}->{''.join(kept)}", x1, x2)
 
 
-def _dot(x1: Any, x2: Any) -> Any:
+def _summed(x1: Any, x2: Any, axis: int) -> Any:
+    """The axes that `tensordot` sums over: the last one of `x1` and one of `x2`, none where either is a scalar."""
     if not len(x1.shape) or not len(x2.shape):
-        return tuple(x1.shape) + tuple(x2.shape)
-    return _tensordot(x1, x2, ((-1,), (-1 if len(x2.shape) == 1 else -2,)))
+        return (), ()
+    return (-1,), (max(axis, -len(x2.shape)),)
 
 
-@composite(Rule(_dot, promote, ("x1", "x2")))
+@composite(Rule(lambda x1, x2: _tensordot(x1, x2, _summed(x1, x2, -2)), promote, ("x1", "x2")))
 def dot(x1: Any, x2: Any) -> Any:
     """The products of the last axis of `x1` with the second last (or only) one of `x2`, summed; NumPy's `dot`."""
-    if not len(x1.shape) or not len(x2.shape):
-        return ops.multiply(x1, x2)
-    return ops.cast(tensordot(x1, x2, ((-1,), (-1 if len(x2.shape) == 1 else -2,))), ops.dtype(x1))
+    return ops.cast(tensordot(x1, x2, _summed(x1, x2, -2)), ops.dtype(x1))
 
 
-def _inner(x1: Any, x2: Any) -> Any:
-    return _tensordot(x1, x2, ((-1,), (-1,))) if len(x1.shape) and len(x2.shape) else _dot(x1, x2)
-
-
-@composite(Rule(_inner, promote, ("x1", "x2")))
+@composite(Rule(lambda x1, x2: _tensordot(x1, x2, _summed(x1, x2, -1)), promote, ("x1", "x2")))
 def inner(x1: Any, x2: Any) -> Any:
     """The products of the last axes of both, summed."""
-    if not len(x1.shape) or not len(x2.shape):
-        return ops.multiply(x1, x2)
-    return ops.cast(tensordot(x1, x2, ((-1,), (-1,))), ops.dtype(x1))
+    return ops.cast(tensordot(x1, x2, _summed(x1, x2, -1)), ops.dtype(x1))
 
 
-def _outer(x1: Any, x2: Any) -> Any:
-    return size_of(x1.shape), size_of(x2.shape)
-
-
-@composite(Rule(_outer, promote, ("x1", "x2")))
+@composite(Rule(lambda x1, x2: (size_of(x1.shape), size_of(x2.shape)), promote, ("x1", "x2")))
 def outer(x1: Any, x2: Any) -> Any:
     """The product of each element of `x1` with each of `x2`, both flattened."""
     return ops.multiply(ops.reshape(x1, (-1, 1)), ops.reshape(x2, (1, -1)))
@@ -260,14 +246,11 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
 def _vector_norm(size: Any, ord: Any, axis: int, keepdims: bool) -> Any:
     if isinstance(ord, str):
         raise ValueError(f"argument ord must be a number for vectors; got {ord!r}.")
-    if ord == float("inf"):
-        return ops.max(size, axis=axis, keepdims=keepdims)
-    if ord == -float("inf"):
-        return ops.min(size, axis=axis, keepdims=keepdims)
     if ord == 0:
-        return ops.sum(ops.cast(ops.not_equal(size, 0), size.dtype), axis=axis, keepdims=keepdims)
-    if ord == 1:
-        return ops.sum(size, axis=axis, keepdims=keepdims)
+        size, ord = ops.cast(ops.not_equal(size, 0), size.dtype), 1
+    simple = {1: ops.sum, float("inf"): ops.max, -float("inf"): ops.min}
+    if ord in simple:
+        return simple[ord](size, axis=axis, keepdims=keepdims)
     return ops.power(ops.sum(ops.power(size, ord), axis=axis, keepdims=keepdims), 1.0 / ord)
 
 
@@ -323,7 +306,12 @@ def det(x: Any) -> Any:
 @composite(_same_matrix)
 def inv(x: Any) -> Any:
     """The inverses of square matrices."""
-    return solve(x, ops.broadcast_to(ops.eye(ops.shape(x)[-1], dtype=ops.dtype(x)), ops.shape(x)))
+    return solve(x, _unit(x))
+
+
+def _unit(x: Any) -> Any:
+    """As many unit matrices as there are square ones in `x`, of their size and dtype."""
+    return ops.broadcast_to(ops.eye(ops.shape(x)[-1], dtype=ops.dtype(x)), ops.shape(x))
 
 
 def _solve(a: Any, b: Any, **rest: Any) -> Any:
@@ -346,12 +334,9 @@ def solve(a: Any, b: Any) -> Any:
 
 @primitive(Rule(_solve, float_, ("a", "b"), _square))
 def solve_triangular(a: Any, b: Any, lower: bool = False) -> Any:
-    """The solution of `a @ x = b` for a triangular `a`.
+    """The solution of `a @ x = b` for a triangular `a`; arguments as for `solve`.
 
-    Args:
-        a: a tensor of shape `(..., n, n)`, of which only one triangle is read.
-        b: a tensor of shape `(..., n)` or `(..., n, k)`.
-        lower: whether it is the lower triangle.
+    Only one triangle of `a` is read: `lower` says whether it is the lower one.
     """
 
 
@@ -411,11 +396,7 @@ def eigh(x: Any) -> Any:
     """The eigenvalues, ascending, and eigenvectors (columns) of symmetric matrices."""
 
 
-def _lstsq(a: Any, b: Any, rcond: Any) -> Any:
-    return (a.shape[-1], *b.shape[1:])
-
-
-@composite(Rule(_lstsq, float_, ("a", "b")))
+@composite(Rule(lambda a, b, rcond: (a.shape[-1], *b.shape[1:]), float_, ("a", "b")))
 def lstsq(a: Any, b: Any, rcond: float | None = None) -> Any:
     """The `x` of least norm that makes `|a @ x - b|` least.
 
@@ -465,8 +446,7 @@ def cholesky_inverse(x: Any, upper: bool = False) -> Any:
         x: what `cholesky` gives, of shape `(..., n, n)`.
         upper: whether these are upper triangles.
     """
-    unit = ops.broadcast_to(ops.eye(ops.shape(x)[-1], dtype=ops.dtype(x)), ops.shape(x))
-    root = solve_triangular(x, unit, lower=not upper)
+    root = solve_triangular(x, _unit(x), lower=not upper)
     turned = ops.swapaxes(root, -1, -2)
     return matmul(root, turned) if upper else matmul(turned, root)
 
@@ -554,14 +534,14 @@ def pinv(x: Any, rcond: Any = None) -> Any:
     return matmul(scaled, ops.swapaxes(u, -1, -2))
 
 
-def _distances(x: Any, y: Any) -> Any:
-    return (*broadcast_shapes(x.shape[:-2], y.shape[:-2]), x.shape[-2], y.shape[-2])
-
-
 def _rows(bound: dict[str, Any]) -> None:
     shapes = [tuple(bound[name].shape) for name in ("x", "y")]
     if min(map(len, shapes)) < 2 or (None not in (a := [s[-1] for s in shapes]) and a[0] != a[1]):
         raise ValueError(f"arguments x and y must hold rows of one size, (..., m, d) and (..., n, d); got {shapes}.")
+
+
+def _distances(x: Any, y: Any) -> Any:
+    return (*broadcast_shapes(x.shape[:-2], y.shape[:-2]), x.shape[-2], y.shape[-2])
 
 
 @composite(Rule(_distances, float_, ("x", "y"), _rows))
@@ -576,7 +556,6 @@ def cdist(x: Any, y: Any) -> Any:
         A tensor of shape `(..., m, n)`; the gradient where a distance is 0 is 0.
 
     Example:
-        >>> from triceras import ops
         >>> ops.convert_to_numpy(ops.cdist([[0.0, 0.0]], [[3.0, 4.0]])).tolist()
         [[5.0]]
     """

@@ -7,17 +7,7 @@ from typing import Any
 from triceras import ops
 from triceras.core import dtypes
 from triceras.ops.op import composite, primitive
-from triceras.ops.rules import (
-    Rule,
-    boolean,
-    broadcast,
-    broadcast_shapes,
-    compare,
-    elementwise,
-    reduction,
-    select,
-    to_bool,
-)
+from triceras.ops.rules import Rule, boolean, broadcast, broadcast_shapes, compare, elementwise, reduction, select
 
 
 @primitive(broadcast(compare))
@@ -25,7 +15,6 @@ def equal(x1: Any, x2: Any) -> Any:
     """Where both are equal, element-wise.
 
     Example:
-        >>> from triceras import ops
         >>> ops.convert_to_numpy(ops.equal([1, 2], 2)).tolist()
         [False, True]
     """
@@ -99,7 +88,6 @@ def where(condition: Any, x1: Any = None, x2: Any = None) -> Any:
         A tensor of the common shape and promoted dtype.
 
     Example:
-        >>> from triceras import ops
         >>> ops.convert_to_numpy(ops.where([True, False], 1, 2)).tolist()
         [1, 2]
     """
@@ -142,17 +130,5 @@ def any(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
 
 @composite(reduction(boolean))
 def all(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
-    """Whether all elements along the axes are true.
-
-    Args:
-        x: a tensor; numbers other than 0 count as true.
-        axis: int or tuple of ints; None means all.
-        keepdims: whether the axes stay, of size 1.
-    """
+    """Whether all elements along the axes are true; arguments as for `any`."""
     return logical_not(any(logical_not(x), axis=axis, keepdims=keepdims))
-
-
-@composite(elementwise(to_bool))
-def isreal(x: Any) -> Any:
-    """Where the imaginary part is 0."""
-    return equal(ops.imag(x), 0)

@@ -11,17 +11,8 @@ from typing import Any
 
 from triceras import ops
 from triceras.core import dtypes
-from triceras.ops.op import composite, primitive
-from triceras.ops.rules import (
-    broadcast,
-    elementwise,
-    float_,
-    numeric,
-    promote,
-    same,
-    to_bool,
-    weak_float,
-)
+from triceras.ops.op import Op, composite, primitive
+from triceras.ops.rules import broadcast, elementwise, float_, numeric, promote, same, to_bool, weak_float
 
 # --- arithmetic -------------------------------------------------------------------------------------------------------
 
@@ -37,7 +28,6 @@ def add(x1: Any, x2: Any) -> Any:
         A tensor of their common shape and dtype.
 
     Example:
-        >>> from triceras import ops
         >>> ops.convert_to_numpy(ops.add([1, 2], 3)).tolist()
         [4, 5]
     """
@@ -110,12 +100,6 @@ def absolute(x: Any) -> Any:
     """The absolute value, element-wise; a complex input gives a real result."""
 
 
-@composite
-def abs(x: Any) -> Any:
-    """The same as `absolute`."""
-    return absolute(x)
-
-
 @primitive(elementwise(same))
 def sign(x: Any) -> Any:
     """-1, 0 or 1, element-wise."""
@@ -154,7 +138,6 @@ def clip(x: Any, x_min: Any, x_max: Any) -> Any:
     """`x` limited to the range from `x_min` to `x_max`, in the dtype of `x`.
 
     Example:
-        >>> from triceras import ops
         >>> ops.convert_to_numpy(ops.clip([-1, 5, 9], 0, 6)).tolist()
         [0, 5, 6]
     """
@@ -261,8 +244,7 @@ def arctan2(x1: Any, x2: Any) -> Any:
 @composite(elementwise(float_))
 def sinh(x: Any) -> Any:
     """The hyperbolic sine, element-wise."""
-    e = expm1(x)
-    return multiply(0.5, add(e, divide(e, add(e, 1.0))))
+    return multiply(0.5, subtract(expm1(x), expm1(negative(x))))
 
 
 @composite(elementwise(float_))
@@ -280,15 +262,18 @@ def tanh(x: Any) -> Any:
 def arcsinh(x: Any) -> Any:
     """The inverse of `sinh`, element-wise."""
     size = absolute(x)
-    root = sqrt(add(square(size), 1.0))
-    return multiply(sign(x), log1p(add(size, divide(square(size), add(root, 1.0)))))
+    far = ops.greater(size, dtypes.machine_epsilon(x.dtype) ** -0.5)  # where a square might overflow
+    near = ops.where(far, 1.0, size)
+    root = sqrt(add(square(near), 1.0))
+    small = log1p(add(near, divide(square(near), add(root, 1.0))))
+    return multiply(sign(x), ops.where(far, add(log(size), math.log(2.0)), small))
 
 
 @composite(elementwise(float_))
 def arccosh(x: Any) -> Any:
     """The inverse of `cosh` for `x >= 1`, element-wise."""
     y = subtract(x, 1.0)
-    return log1p(add(y, sqrt(multiply(y, add(y, 2.0)))))
+    return log1p(add(y, multiply(sqrt(y), sqrt(add(y, 2.0)))))
 
 
 @composite(elementwise(float_))
@@ -301,7 +286,8 @@ def arctanh(x: Any) -> Any:
 def hypot(x1: Any, x2: Any) -> Any:
     """`sqrt(x1**2 + x2**2)` without overflow, element-wise."""
     large, small = maximum(absolute(x1), absolute(x2)), minimum(absolute(x1), absolute(x2))
-    return multiply(large, sqrt(add(1.0, square(divide_no_nan(small, large)))))
+    found = multiply(large, sqrt(add(1.0, square(divide_no_nan(small, large)))))
+    return ops.where(ops.equal(large, math.inf), large, found)
 
 
 @composite(elementwise(float_))
@@ -414,12 +400,6 @@ def conjugate(x: Any) -> Any:
     """The complex conjugate, element-wise; real numbers stay."""
 
 
-@composite
-def conj(x: Any) -> Any:
-    """The same as `conjugate`."""
-    return conjugate(x)
-
-
 @primitive(elementwise(_real_parts))
 def real(x: Any) -> Any:
     """The real part, element-wise; real numbers stay."""
@@ -459,12 +439,6 @@ def bitwise_not(x: Any) -> Any:
     return subtract(-1 if name.startswith("int") else dtypes.largest(name), x)
 
 
-@composite
-def bitwise_invert(x: Any) -> Any:
-    """The same as `bitwise_not`."""
-    return bitwise_not(x)
-
-
 @primitive(_bits)
 def left_shift(x: Any, y: Any) -> Any:
     """The bits of `x` moved up by `y` places, element-wise."""
@@ -475,13 +449,21 @@ def right_shift(x: Any, y: Any) -> Any:
     """The bits of `x` moved down by `y` places, element-wise; signed integers keep their sign."""
 
 
-@composite
-def bitwise_left_shift(x: Any, y: Any) -> Any:
-    """The same as `left_shift`."""
-    return left_shift(x, y)
+# --- other names ------------------------------------------------------------------------------------------------------
 
 
-@composite
-def bitwise_right_shift(x: Any, y: Any) -> Any:
-    """The same as `right_shift`."""
-    return right_shift(x, y)
+def alias(name: str, op: Op) -> Op:
+    """An op that does the same under another name, by which files know it."""
+
+    def same_as(*args: Any, **kwargs: Any) -> Any:
+        return op(*args, **kwargs)
+
+    same_as.__name__, same_as.__doc__, same_as.__signature__ = name, f"The same as `{op.name}`.", op.signature
+    return composite(same_as)
+
+
+abs = alias("abs", absolute)
+bitwise_invert = alias("bitwise_invert", bitwise_not)
+bitwise_left_shift = alias("bitwise_left_shift", left_shift)
+bitwise_right_shift = alias("bitwise_right_shift", right_shift)
+conj = alias("conj", conjugate)

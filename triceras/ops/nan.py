@@ -11,7 +11,7 @@ from typing import Any
 from triceras import ops
 from triceras.core import dtypes
 from triceras.ops.op import composite
-from triceras.ops.reduce import arg_rule, flattened_last, quantile_rule, running_rule
+from triceras.ops.reduce import arg_rule, between, flattened_last, neighbours, q_first, quantile_rule, running_rule
 from triceras.ops.rules import float_, real, reduction, same, summed
 
 _NAN = float("nan")
@@ -22,11 +22,11 @@ def _without(x: Any, value: Any) -> Any:
     return ops.where(ops.isnan(x), value, x) if dtypes.is_inexact(x.dtype) else x
 
 
-def _or_nan(x: Any, result: Any, axis: Any, keepdims: bool) -> Any:
-    """A reduction's result, and NaN where there was nothing else."""
+def _or(nothing: float, x: Any, result: Any, axis: Any, keepdims: bool) -> Any:
+    """A reduction's result, and a number that stands for nothing where there was only NaN."""
     if not dtypes.is_inexact(x.dtype):
         return result
-    return ops.where(ops.all(ops.isnan(x), axis=axis, keepdims=keepdims), _NAN, result)
+    return ops.where(ops.all(ops.isnan(x), axis=axis, keepdims=keepdims), nothing, result)
 
 
 @composite(reduction(summed))
@@ -34,7 +34,6 @@ def nansum(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """The sum over axes, without NaN.
 
     Example:
-        >>> from triceras import ops
         >>> ops.convert_to_numpy(ops.nansum([1.0, float("nan"), 2.0])).tolist()
         3.0
     """
@@ -50,31 +49,25 @@ def nanprod(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
 @composite(reduction(same))
 def nanmax(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """The largest element over axes, without NaN."""
-    return _or_nan(x, ops.max(_without(x, -float("inf")), axis=axis, keepdims=keepdims), axis, keepdims)
+    return _or(_NAN, x, ops.max(_without(x, -float("inf")), axis=axis, keepdims=keepdims), axis, keepdims)
 
 
 @composite(reduction(same))
 def nanmin(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """The smallest element over axes, without NaN."""
-    return _or_nan(x, ops.min(_without(x, float("inf")), axis=axis, keepdims=keepdims), axis, keepdims)
+    return _or(_NAN, x, ops.min(_without(x, float("inf")), axis=axis, keepdims=keepdims), axis, keepdims)
 
 
 @composite(arg_rule)
 def nanargmax(x: Any, axis: int | None = None, keepdims: bool = False) -> Any:
     """Where the (first) largest element along an axis is, NaN left out; -1 where all are NaN. int32."""
-    return _or_minus_one(x, ops.argmax(_without(x, -float("inf")), axis=axis, keepdims=keepdims), axis, keepdims)
+    return _or(-1, x, ops.argmax(_without(x, -float("inf")), axis=axis, keepdims=keepdims), axis, keepdims)
 
 
 @composite(arg_rule)
 def nanargmin(x: Any, axis: int | None = None, keepdims: bool = False) -> Any:
     """Where the (first) smallest element along an axis is, NaN left out; -1 where all are NaN. int32."""
-    return _or_minus_one(x, ops.argmin(_without(x, float("inf")), axis=axis, keepdims=keepdims), axis, keepdims)
-
-
-def _or_minus_one(x: Any, found: Any, axis: int | None, keepdims: bool) -> Any:
-    if not dtypes.is_inexact(x.dtype):
-        return found
-    return ops.where(ops.all(ops.isnan(x), axis=axis, keepdims=keepdims), -1, found)
+    return _or(-1, x, ops.argmin(_without(x, float("inf")), axis=axis, keepdims=keepdims), axis, keepdims)
 
 
 @composite(running_rule)
@@ -134,14 +127,10 @@ def percentile(x: Any, q: Any, axis: Any = None, method: str = "linear", keepdim
     """The values below which `q` per cent of the elements lie.
 
     Args:
-        x: a tensor.
         q: a number between 0 and 100, or a 1-D tensor of them, whose axis comes first in the result.
-        axis: int or tuple of ints; None means all.
-        method: what to do between two elements: "linear", "lower", "higher", "midpoint" or "nearest".
-        keepdims: whether the axes stay, of size 1.
+        x, axis, method, keepdims: as for `quantile`.
 
     Example:
-        >>> from triceras import ops
         >>> ops.convert_to_numpy(ops.percentile([1.0, 2.0, 4.0], 50)).tolist()
         2.0
     """
@@ -155,23 +144,10 @@ def nanquantile(x: Any, q: Any, axis: Any = None, method: str = "linear", keepdi
     last = ops.maximum(ops.subtract(_present(flat, -1), 1), 0)
     flat = ops.sort(_without(flat, float("inf")), axis=-1)
     place = ops.multiply(ops.clip(ops.reshape(q, (-1,)), 0, 1), last)
-    low, high = ops.floor(place), ops.ceil(place)
-    if method in ("lower", "higher", "nearest"):
-        low = high = {"lower": low, "higher": high, "nearest": ops.round(place)}[method]
-    part = ops.subtract(place, low) if method == "linear" else ops.cast(0.5, x.dtype)
-    values = [ops.take_along_axis(flat, ops.cast(i, "int32"), axis=-1) for i in (low, high)]
-    between = ops.add(ops.multiply(values[0], ops.subtract(1.0, part)), ops.multiply(values[1], part))
-    result = ops.where(ops.equal(values[0], values[1]), values[0], between)
-    return _arranged(_or_nan(flattened_last(x, axis)[0], result, -1, True), q, axis, keepdims)
-
-
-def _arranged(result: Any, q: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
-    """Quantiles in a last axis, moved to where they belong."""
-    count = len(q.shape)
-    result = ops.moveaxis(result, -1, 0) if count else ops.squeeze(result, axis=-1)
-    for i in sorted(axis) if keepdims else ():
-        result = ops.expand_dims(result, i + count)
-    return result
+    low, high, part = neighbours(place, method)
+    first, second = (ops.take_along_axis(flat, i, axis=-1) for i in (low, high))
+    result = ops.where(ops.equal(first, second), first, between(first, second, part))
+    return q_first(_or(_NAN, flattened_last(x, axis)[0], result, -1, True), q, axis, keepdims)
 
 
 @composite(quantile_rule)

@@ -1,7 +1,5 @@
 """`ops.numpy`: the ops that NumPy has as well, under the name that Keras gives them here too."""
 
-from typing import Any
-
 from triceras import ops
 
 __all__ = """
@@ -22,10 +20,4 @@ subtract sum swapaxes take take_along_axis tan tanh tensordot tile trace transpo
 true_divide trunc unique unravel_index vander var vdot vectorize view vsplit vstack where zeros zeros_like
 """.split()
 
-_NAMES = frozenset(__all__)
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _NAMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(ops, name)
+globals().update({name: getattr(ops, name) for name in __all__})

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import operator
 from collections.abc import Callable
 from typing import Any
 
@@ -22,6 +23,7 @@ from triceras.ops.rules import Rule
 
 OPS: dict[str, Op] = {}
 _UNKNOWN: tuple[None, tuple] = (None, ())
+_DTYPE = operator.attrgetter("dtype")
 
 
 class Op:
@@ -32,6 +34,8 @@ class Op:
         rule: how shapes and dtypes work, or None.
         body: the definition by other ops, or None for a primitive.
     """
+
+    namespace = "ops"  # where its name is public
 
     def __init__(self, fn: Callable, rule: Rule | None, body: Callable | None):
         functools.update_wrapper(self, fn)
@@ -69,7 +73,7 @@ class Op:
         try:
             return self.bind_arguments(*args, **kwargs)
         except TypeError as error:
-            raise TypeError(f"ops.{self.usage()}: {error}.") from None
+            raise TypeError(f"{self.namespace}.{self.usage()}: {error}.") from None
 
     def usage(self) -> str:
         """The op's name and parameters, such as `sum(x, axis=None, keepdims=False)`."""
@@ -202,7 +206,12 @@ class Coercion:
         except (TypeError, ValueError) as error:
             raise type(error)(f"can't make a tensor of a {type(x).__name__}: {error}") from error
 
-    def __call__(self, *inputs: Any) -> list[Any]:
+    def __call__(self, inputs: Any) -> Any:
+        """The inputs, ready; as they are where types and dtypes are known to need no work."""
+        if Variable in map(type, inputs):
+            inputs = [x.value if type(x) is Variable else x for x in inputs]
+        if self.kinds.issuperset(map(type, inputs)) and tuple(map(_DTYPE, inputs)) in self.steady:
+            return inputs
         backend, given = self.backend, inputs
         inputs = [x if type(x) in self.kinds else self.tensor(x) for x in inputs]
         keys = tuple([self.key(x) for x in inputs])
@@ -223,16 +232,12 @@ class Coercion:
 def _simple(op: Op, backend: Any, function: Callable) -> Callable:
     """For ops all of whose arguments are tensors: most of the element-wise ones."""
     coerce, count = Coercion(op, backend), len(op.rule.tensors)
-    kinds, steady = coerce.kinds, coerce.steady
 
     def run(*args: Any, **kwargs: Any) -> Any:
         if kwargs or len(args) != count:
             args = tuple(op.bind(args, kwargs).values())
         try:
-            tensors = [x.value if type(x) is Variable else x for x in args]
-            if all([type(x) in kinds for x in tensors]) and tuple([x.dtype for x in tensors]) in steady:
-                return function(*tensors)
-            return function(*coerce(*tensors))
+            return function(*coerce(args))
         except Exception as error:
             _raise_explained(op, error, dict(zip(op.rule.tensors, args, strict=False)), backend)
 
@@ -256,19 +261,14 @@ def _general(op: Op, backend: Any, function: Callable) -> Callable:
     double = [p.name for p in op.signature.parameters.values() if p.kind is p.VAR_KEYWORD]
     if starred:
         leading = names[: names.index(starred[0])]
-
-    plain = not rule.variadic and not op.takes_dtype
-    kinds, steady = coerce.kinds, coerce.steady
+    fixed = not rule.variadic
 
     def run(*args: Any, **kwargs: Any) -> Any:
         bound = op.bind(args, kwargs)
         try:
-            if plain:
-                given = [bound[name] for name in rule.tensors]
-                tensors = [x.value if type(x) is Variable else x for x in given]
-                if not all([type(x) in kinds for x in tensors]) or tuple([x.dtype for x in tensors]) not in steady:
-                    tensors = coerce(*tensors)
-                bound.update(zip(rule.tensors, tensors, strict=True))
+            if fixed and bound.get("dtype", "none taken") is not None:
+                keys: tuple = ()  # nobody asks what the inputs came with
+                bound.update(zip(rule.tensors, coerce([bound[name] for name in rule.tensors]), strict=True))
             else:
                 keys = rule.replace_tensors(bound, coerce)
             if prepare is not None:
@@ -320,7 +320,7 @@ def explained(op: Op, error: Exception, bound: dict[str, Any], backend: Any = No
         return error
     error = better or error
     given = ", ".join(f"{name}={_brief(value)}" for name, value in bound.items())
-    new = (TypeError if isinstance(error, TypeError) else ValueError)(f"ops.{op.name}({given}): {error}")
+    new = (TypeError if isinstance(error, TypeError) else ValueError)(f"{op.namespace}.{op.name}({given}): {error}")
     new.explained_op = op
     return new
 

@@ -13,12 +13,7 @@ from triceras import ops
 from triceras.ops.op import composite, primitive
 from triceras.ops.rules import Rule, as_shape, static
 
-
-def _no_vote(key: Any) -> tuple[tuple, Any]:
-    return (key,), None
-
-
-_drawn = Rule(lambda key, shape, **rest: static(shape), _no_vote, ("key",), as_shape)
+_drawn = Rule(lambda key, shape, **rest: static(shape), lambda key: ((key,), None), ("key",), as_shape)
 _bits = Rule(lambda key, shape: static(shape), lambda key: ((key,), "uint32"), ("key",), as_shape)
 
 
@@ -49,23 +44,24 @@ def random_uniform(key: Any, shape: Any, dtype: Any = None) -> Any:
         shape: the result's.
         dtype: a floating dtype, default `floatx`.
     """
+    return uniform_of(random_bits(key, shape), dtype)
+
+
+def uniform_of(bits: Any, dtype: Any) -> Any:
+    """What `random_uniform` makes of random 32-bit words."""
     digits = {"float16": 10, "bfloat16": 7}.get(dtype, 23)
-    bits = ops.right_shift(random_bits(key, shape), 32 - digits)
+    bits = ops.right_shift(bits, 32 - digits)
     return ops.cast(ops.multiply(ops.cast(bits, "float64" if dtype == "float64" else "float32"), 2.0**-digits), dtype)
 
 
 @composite(_drawn)
 def random_normal(key: Any, shape: Any, dtype: Any = None) -> Any:
-    """Standard normal floats.
+    """Standard normal floats; arguments and generators as for `random_uniform`."""
+    return normal_of(random_bits(key, shape), dtype)
 
-    Backends may draw with their own generator where `config.rng()` is "native".
 
-    Args:
-        key: two words.
-        shape: the result's.
-        dtype: a floating dtype, default `floatx`.
-    """
-    wide = "float64" if dtype == "float64" else "float32"
-    bits = ops.cast(ops.right_shift(random_bits(key, shape), 9), wide)
+def normal_of(bits: Any, dtype: Any) -> Any:
+    """What `random_normal` makes of random 32-bit words."""
+    bits = ops.cast(ops.right_shift(bits, 9), "float64" if dtype == "float64" else "float32")
     centered = ops.multiply(ops.add(bits, 0.5), 2.0**-22)  # 0 < u < 2, symmetric about 1, so that erfinv stays finite
     return ops.cast(ops.multiply(ops.erfinv(ops.subtract(centered, 1.0)), math.sqrt(2.0)), dtype)

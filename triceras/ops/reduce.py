@@ -41,7 +41,6 @@ def sum(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
         keepdims: whether the axes stay, of size 1.
 
     Example:
-        >>> from triceras import ops
         >>> ops.convert_to_numpy(ops.sum([[1, 2], [3, 4]], axis=0)).tolist()
         [4, 6]
     """
@@ -142,11 +141,7 @@ def ptp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     return ops.subtract(max(x, axis=axis, keepdims=keepdims), min(x, axis=axis, keepdims=keepdims))
 
 
-def _arg_shape(x: Any, axis: int | None, keepdims: bool) -> Any:
-    return reduced(x.shape, axis, keepdims)
-
-
-arg_rule = Rule(_arg_shape, index, ("x",), one_axis)
+arg_rule = Rule(lambda x, axis, keepdims: reduced(x.shape, axis, keepdims), index, ("x",), one_axis)
 
 
 @primitive(arg_rule)
@@ -162,11 +157,12 @@ def argmin(x: Any, axis: int | None = None, keepdims: bool = False) -> Any:
 # --- running sums -----------------------------------------------------------------------------------------------------
 
 
-def _running_shape(x: Any, axis: int | None, dtype: Any) -> Any:
+def _ordered(x: Any, axis: int | None, **rest: Any) -> Any:
+    """The shape of `x`, flattened without an axis."""
     return (size_of(x.shape),) if axis is None else x.shape
 
 
-running_rule = Rule(_running_shape, numeric, ("x",), one_axis)
+running_rule = Rule(_ordered, numeric, ("x",), one_axis)
 
 
 @primitive(running_rule)
@@ -174,7 +170,6 @@ def cumsum(x: Any, axis: int | None = None, dtype: Any = None) -> Any:
     """The running sum along an axis; None: of the flattened tensor.
 
     Example:
-        >>> from triceras import ops
         >>> ops.convert_to_numpy(ops.cumsum([1, 2, 3])).tolist()
         [1, 3, 6]
     """
@@ -204,10 +199,6 @@ def _diff_shape(a: Any, n: int, axis: int) -> Any:
 # --- order ------------------------------------------------------------------------------------------------------------
 
 
-def _ordered(x: Any, axis: int | None) -> Any:
-    return (size_of(x.shape),) if axis is None else x.shape
-
-
 @primitive(Rule(_ordered, index, ("x",), one_axis))
 def argsort(x: Any, axis: int | None = -1) -> Any:
     """The indices that put `x` into ascending order along an axis, equal elements in their order. int32.
@@ -221,7 +212,6 @@ def sort(x: Any, axis: int | None = -1) -> Any:
     """The elements in ascending order along an axis; None flattens first.
 
     Example:
-        >>> from triceras import ops
         >>> ops.convert_to_numpy(ops.sort([3, 1, 2])).tolist()
         [1, 2, 3]
     """
@@ -272,16 +262,15 @@ def in_top_k(targets: Any, predictions: Any, k: int) -> Any:
 
 def _quantile_axes(bound: dict[str, Any]) -> None:
     all_axes(bound)
-    methods = ("linear", "lower", "higher", "midpoint", "nearest")
-
-    one_of("method", bound["method"], methods)
+    one_of("method", bound["method"], ("linear", "lower", "higher", "midpoint", "nearest"))
 
 
-def _quantile_shape(x: Any, q: Any, axis: Any, method: str, keepdims: bool) -> Any:
-    return (*q.shape, *reduced(x.shape, axis, keepdims))
-
-
-quantile_rule = Rule(_quantile_shape, float_, ("x", "q"), _quantile_axes)
+quantile_rule = Rule(
+    lambda x, q, axis, method, keepdims: (*q.shape, *reduced(x.shape, axis, keepdims)),
+    float_,
+    ("x", "q"),
+    _quantile_axes,
+)
 
 
 @composite(quantile_rule)
@@ -297,23 +286,32 @@ def quantile(x: Any, q: Any, axis: Any = None, method: str = "linear", keepdims:
     """
     flat, count = flattened_last(x, axis)
     flat = sort(flat, axis=-1)
-    place = ops.clip(ops.multiply(q, count - 1), 0, count - 1)
+    place = ops.clip(ops.multiply(ops.reshape(q, (-1,)), count - 1), 0, count - 1)
+    low, high, part = neighbours(place, method)
+    result = between(ops.take(flat, low, axis=-1), ops.take(flat, high, axis=-1), part)
+    return q_first(result, q, axis, keepdims)
+
+
+def neighbours(place: Any, method: str) -> tuple[Any, Any, Any]:
+    """The indices before and after a place between elements, and how much the one after counts."""
     low, high = ops.floor(place), ops.ceil(place)
     if method in ("lower", "higher", "nearest"):
         low = high = {"lower": low, "higher": high, "nearest": ops.round(place)}[method]
-    part = ops.subtract(place, low) if method == "linear" else ops.cast(0.5, x.dtype)
-    values = [ops.take(flat, ops.cast(i, "int32"), axis=-1) for i in (low, high)]
-    result = ops.add(ops.multiply(values[0], ops.subtract(1.0, part)), ops.multiply(values[1], part))
-    if len(q.shape) == 1:
-        result = ops.moveaxis(result, -1, 0)
+    part = ops.subtract(place, low) if method == "linear" else ops.cast(0.5, place.dtype)
+    return ops.cast(low, "int32"), ops.cast(high, "int32"), part
+
+
+def between(first: Any, second: Any, part: Any) -> Any:
+    """The number that lies a part of the way from one to another."""
+    return ops.add(ops.multiply(first, ops.subtract(1.0, part)), ops.multiply(second, part))
+
+
+def q_first(result: Any, q: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
+    """Quantiles in a last axis, moved to where they belong."""
+    result = ops.moveaxis(result, -1, 0) if len(q.shape) else ops.squeeze(result, axis=-1)
     for i in sorted(axis) if keepdims else ():
         result = ops.expand_dims(result, i + len(q.shape))
     return result
-
-
-def _to_int(x: Any) -> Any:
-
-    return ops.cast(x, "int32")
 
 
 def flattened_last(x: Any, axis: tuple[int, ...]) -> tuple[Any, Any]:
@@ -357,28 +355,19 @@ def segment_sum(data: Any, segment_ids: Any, num_segments: int | None = None, so
 
 @composite(_segments)
 def segment_prod(data: Any, segment_ids: Any, num_segments: int | None = None, sorted: bool = False) -> Any:
-    """The products of rows that belong together; a segment without rows has 1.
-
-    See `segment_sum` for the arguments.
-    """
+    """The products of rows that belong together; a segment without rows has 1. Arguments as for `segment_sum`."""
     return _segment(data, segment_ids, num_segments, "mul", 1)
 
 
 @composite(_segments)
 def segment_max(data: Any, segment_ids: Any, num_segments: int | None = None, sorted: bool = False) -> Any:
-    """The largest of rows that belong together; a segment without rows has the lowest value of the dtype.
-
-    See `segment_sum` for the arguments.
-    """
+    """The largest of rows that belong together, the dtype's lowest number for none; arguments as for `segment_sum`."""
     return _segment(data, segment_ids, num_segments, "max", _lowest(data.dtype))
 
 
 @composite(_segments)
 def segment_min(data: Any, segment_ids: Any, num_segments: int | None = None, sorted: bool = False) -> Any:
-    """The smallest of rows that belong together; a segment without rows has the highest value of the dtype.
-
-    See `segment_sum` for the arguments.
-    """
+    """The smallest of rows that belong together, the dtype's highest number for none; arguments as for `segment_sum`."""
     highest = float("inf") if dtypes.is_float(data.dtype) else dtypes.largest(data.dtype)
     return _segment(data, segment_ids, num_segments, "min", highest)
 
@@ -390,7 +379,6 @@ def _lowest(dtype: Any) -> int | float:
 
 
 def _segment(data: Any, segment_ids: Any, num_segments: Any, reduction: str, start: Any) -> Any:
-
     if num_segments is None:
         num_segments = int(ops.convert_to_numpy(ops.add(max(segment_ids), 1)))
     rest = ops.shape(data)[1:]

@@ -73,7 +73,7 @@ class Rule(NamedTuple):
         """Make the tensor arguments ready, in place; returns the dtypes that they came with."""
         found, places = self.inputs(bound)
         found = [coerce.tensor(x) for x in found]
-        self.put(bound, places, coerce(*found))
+        self.put(bound, places, coerce(found))
         return tuple(key if isinstance(key, type) else standardize_dtype(key) for key in (coerce.key(x) for x in found))
 
     def result(self, bound: dict[str, Any], keys: tuple) -> str:
@@ -198,8 +198,8 @@ def real(*dtypes: Any) -> tuple[tuple, Any]:
 
 def matmul_(*dtypes: Any) -> tuple[tuple, Any]:
     """Promoted; products of int8 matrices are kept in int32."""
-    if dtypes == ("int8", "int8"):
-        return dtypes, "int32"
+    if dtypes[:2] == ("int8", "int8"):
+        return dtypes, result_type("int32", *dtypes[2:])
     return promote(*dtypes)
 
 

@@ -32,7 +32,6 @@ def bartlett(x: Any) -> Any:
     """The triangular window of length `x` that is 0 at both ends.
 
     Example:
-        >>> from triceras import ops
         >>> ops.convert_to_numpy(ops.bartlett(5)).tolist()
         [0.0, 0.5, 1.0, 0.5, 0.0]
     """
@@ -66,10 +65,14 @@ def kaiser(x: Any, beta: Any) -> Any:
 # --- sequences --------------------------------------------------------------------------------------------------------
 
 
-def _cut(bound: dict[str, Any]) -> None:
-    for name in ("sequence_length", "sequence_stride"):
+def _positive(bound: dict[str, Any], *names: str) -> None:
+    for name in names:
         if not isinstance(bound[name], (int, np.integer)) or bound[name] < 1:
             raise ValueError(f"argument {name} must be a positive integer; got {bound[name]!r}.")
+
+
+def _cut(bound: dict[str, Any]) -> None:
+    _positive(bound, "sequence_length", "sequence_stride")
     if not bound["x"].shape:
         raise ValueError("argument x must have at least one dimension; got a scalar.")
 
@@ -95,7 +98,6 @@ def extract_sequences(x: Any, sequence_length: int, sequence_stride: int) -> Any
         A tensor of shape `(..., sequences, sequence_length)`; what is left at the end is dropped.
 
     Example:
-        >>> from triceras import ops
         >>> ops.convert_to_numpy(ops.extract_sequences([1, 2, 3, 4, 5], 3, 2)).tolist()
         [[1, 2, 3], [3, 4, 5]]
     """
@@ -155,7 +157,6 @@ def fft(x: Any) -> Any:
         A pair of the same shapes.
 
     Example:
-        >>> from triceras import ops
         >>> [ops.convert_to_numpy(part).tolist() for part in ops.fft(([1.0, 0.0], [0.0, 0.0]))]
         [[1.0, 1.0], [0.0, 0.0]]
     """
@@ -176,9 +177,8 @@ def ifft2(x: Any) -> Any:
 
 
 def _fft_length(bound: dict[str, Any]) -> None:
-    length = bound["fft_length"]
-    if length is not None and (not isinstance(length, (int, np.integer)) or length < 1):
-        raise ValueError(f"argument fft_length must be a positive integer or None; got {length!r}.")
+    if bound["fft_length"] is not None:
+        _positive(bound, "fft_length")
 
 
 def _fitted(x: Any, length: int) -> Any:
@@ -246,9 +246,7 @@ def irfft(x: Any, fft_length: int | None = None) -> Any:
 
 
 def _frames(bound: dict[str, Any]) -> None:
-    for name in ("sequence_length", "sequence_stride", "fft_length"):
-        if not isinstance(bound[name], (int, np.integer)) or bound[name] < 1:
-            raise ValueError(f"argument {name} must be a positive integer; got {bound[name]!r}.")
+    _positive(bound, "sequence_length", "sequence_stride", "fft_length")
     if bound["fft_length"] < bound["sequence_length"]:
         raise ValueError(
             f"argument fft_length must be at least sequence_length; got {bound['fft_length']} and "
@@ -340,9 +338,7 @@ def istft(
     count = ops.shape(frames)[-2]
     total = (count - 1) * sequence_stride + fft_length
     weights = ops.broadcast_to(ops.square(values), (count, fft_length))
-    signal = ops.divide_no_nan(
-        _overlapped(frames, sequence_stride, total), _overlapped(weights, sequence_stride, total)
-    )
+    signal = ops.divide_no_nan(*(_overlapped(part, sequence_stride, total) for part in (frames, weights)))
     start = fft_length // 2 if center else 0
     end = total - start if length is None else start + length
     return ops.get_item(signal, (Ellipsis, slice(start, end)))

@@ -30,7 +30,6 @@ def cbrt(x: Any) -> Any:
     """The cube root, element-wise; negative for negative numbers.
 
     Example:
-        >>> from triceras import ops
         >>> ops.convert_to_numpy(ops.round(ops.cbrt([-8.0, 27.0]))).tolist()
         [-2.0, 3.0]
     """
@@ -48,16 +47,8 @@ def sinc(x: Any) -> Any:
 # Abramowitz and Stegun 1964, 9.8.1 and 9.8.2: within 2e-7.
 _I0_NEAR = (0.0045813, 0.0360768, 0.2659732, 1.2067492, 3.0899424, 3.5156229, 1.0)
 _I0_FAR = (
-    0.00392377,
-    -0.01647633,
-    0.02635537,
-    -0.02057706,
-    0.00916281,
-    -0.00157565,
-    0.00225319,
-    0.01328592,
-    0.39894228,
-)
+    0.00392377, -0.01647633, 0.02635537, -0.02057706, 0.00916281, -0.00157565, 0.00225319, 0.01328592, 0.39894228,
+)  # fmt: skip
 
 
 @composite(elementwise(float_))
@@ -101,7 +92,6 @@ def fmod(x1: Any, x2: Any) -> Any:
     """The remainder of the quotient rounded toward 0, element-wise; it has the sign of `x1`.
 
     Example:
-        >>> from triceras import ops
         >>> ops.convert_to_numpy(ops.fmod([-5, 5], 3)).tolist()
         [-2, 2]
     """
@@ -170,7 +160,6 @@ def gcd(x1: Any, x2: Any) -> Any:
         TypeError: the arguments aren't of integer dtypes.
 
     Example:
-        >>> from triceras import ops
         >>> ops.convert_to_numpy(ops.gcd([12, 0], [18, 5])).tolist()
         [6, 5]
     """
@@ -234,7 +223,6 @@ def view(x: Any, dtype: Any = None) -> Any:
         ValueError: the last axis can't be divided so.
 
     Example:
-        >>> from triceras import ops
         >>> ops.convert_to_numpy(ops.view(ops.array([1.0], "float32"), "int32")).tolist()
         [1065353216]
     """
@@ -262,6 +250,12 @@ def nextafter(x1: Any, x2: Any) -> Any:
 def angle(x: Any) -> Any:
     """The angle of complex numbers in radians, element-wise: 0 for positive, pi for negative real ones."""
     return ops.arctan2(ops.imag(x), ops.real(x))
+
+
+@composite(elementwise(to_bool))
+def isreal(x: Any) -> Any:
+    """Where the imaginary part is 0."""
+    return ops.equal(ops.imag(x), 0)
 
 
 def _pair(dtype: Any) -> tuple[tuple, Any]:
@@ -318,7 +312,6 @@ def polar(abs_: Any, angle: Any) -> Any:
 
     Example:
         >>> import math
-        >>> from triceras import ops
         >>> ops.convert_to_numpy(ops.round(ops.real(ops.polar(2.0, math.pi)))).tolist()
         -2.0
     """

@@ -9,6 +9,13 @@ from triceras.core import dtypes, registry
 from triceras.ops.op import composite
 from triceras.ops.rules import Rule, compare, float_, index, normalize_axis, one_axis, one_of, reduced, same, size_of
 
+
+def _vector(bound: dict[str, Any], name: str = "x") -> None:
+    shape = tuple(bound[name].shape)
+    if len(shape) != 1:
+        raise ValueError(f"argument {name} must have one dimension; got shape {shape}.")
+
+
 # --- which elements there are -----------------------------------------------------------------------------------------
 
 
@@ -40,7 +47,6 @@ def unique(
         are int32. NaNs differ from each other.
 
     Example:
-        >>> from triceras import ops
         >>> ops.convert_to_numpy(ops.unique([3, 1, 3])).tolist()
         [1, 3]
     """
@@ -49,38 +55,27 @@ def unique(
     order, first = _sorted_rows(rows)
     count = ops.shape(order)[0]
     number = ops.subtract(ops.cumsum(ops.cast(first, "int32")), 1)  # which of the different ones each is
-    traced = registry.current().is_traced(x)
-    if size is None and traced:
+    if size is None and registry.current().is_traced(x):
         raise ValueError("ops.unique: in compiled code the number of elements must be known; pass argument size.")
     total = ops.sum(ops.cast(first, "int32"))
     size = int(ops.convert_to_numpy(total)) if size is None else size
     starts = ops.full((size + 1,), count, dtype="int32")
-    target = ops.where(ops.logical_and(first, ops.less(number, size)), number, size)
-    starts = ops.scatter_update(starts, ops.expand_dims(target, -1), ops.arange(count, dtype="int32"), reduction="min")
-    return _unique_results(
-        x, rows, order, number, ops.slice(starts, (0,), (size,)), total, axis, fill_value,
-        (return_index, return_inverse, return_counts),
-    )  # fmt: skip
-
-
-def _unique_results(
-    x: Any, rows: Any, order: Any, number: Any, starts: Any, total: Any, axis: int | None, fill: Any, wanted: tuple
-) -> Any:
-    count, size = ops.shape(order)[0], starts.shape[0]
-    there = ops.less(ops.arange(size), total)
+    place = ops.where(ops.less(number, size), number, size)
+    firsts = ops.expand_dims(ops.where(first, place, size), -1)
+    starts = ops.scatter_update(starts, firsts, ops.arange(count, dtype="int32"), reduction="min")
+    starts = ops.slice(starts, (0,), (size,))
+    there = ops.reshape(ops.less(ops.arange(size), total), (size,) + (1,) * (ops.ndim(rows) - 1))
     where_found = ops.take(order, ops.minimum(starts, count - 1), axis=0)
-    shape = (size,) + (1,) * (ops.ndim(rows) - 1)
-    fill = ops.cast(0 if fill is None else fill, dtypes.standardize_dtype(x.dtype))
-    values = ops.where(ops.reshape(there, shape), ops.take(rows, where_found, axis=0), fill)
+    fill = ops.cast(0 if fill_value is None else fill_value, dtypes.standardize_dtype(x.dtype))
+    values = ops.where(there, ops.take(rows, where_found, axis=0), fill)
     found = [values if axis is None else ops.moveaxis(values, 0, axis)]
-    if wanted[0]:
+    if return_index:
         found.append(where_found)
-    if wanted[1]:
+    if return_inverse:
         inverse = ops.scatter(ops.expand_dims(order, -1), number, (count,))
         found.append(ops.reshape(inverse, ops.shape(x)) if axis is None else inverse)
-    if wanted[2]:
-        held = ops.where(ops.less(number, size), number, size)
-        counts = ops.segment_sum(ops.ones((count,), "int32"), held, num_segments=size + 1)
+    if return_counts:
+        counts = ops.segment_sum(ops.ones((count,), "int32"), place, num_segments=size + 1)
         found.append(ops.slice(counts, (0,), (size,)))
     return found[0] if len(found) == 1 else tuple(found)
 
@@ -111,10 +106,7 @@ def isin(x1: Any, x2: Any, assume_unique: bool = False, invert: bool = False) ->
     Returns:
         A bool tensor of the shape of `x1`.
     """
-    if 0 in x2.shape:
-        found = ops.zeros_like(x1, dtype="bool")
-    else:
-        found = _found_in(x1, ops.ravel(x2))
+    found = ops.zeros_like(x1, dtype="bool") if 0 in x2.shape else _found_in(x1, ops.ravel(x2))
     return ops.logical_not(found) if invert else found
 
 
@@ -138,7 +130,6 @@ def digitize(x: Any, bins: Any) -> Any:
         bins: a 1-D tensor in ascending order.
 
     Example:
-        >>> from triceras import ops
         >>> ops.convert_to_numpy(ops.digitize([0.5, 1.0, 9.0], [1.0, 2.0])).tolist()
         [0, 1, 2]
     """
@@ -174,17 +165,12 @@ def _bins(bound: dict[str, Any]) -> None:
         raise TypeError(f"argument bins must be an int; got {bound['bins']!r}.")
     if bound["bins"] < 1:
         raise ValueError(f"argument bins must be at least 1; got {bound['bins']}.")
-    if len(bound["x"].shape) != 1:
-        raise ValueError(f"argument x must have one dimension; got shape {tuple(bound['x'].shape)}.")
+    _vector(bound)
     if bound["range"] is not None and (len(bound["range"]) != 2 or bound["range"][0] > bound["range"][1]):
         raise ValueError(f"argument range must be (lower, upper); got {bound['range']}.")
 
 
-def _histogram(x: Any) -> tuple[tuple, Any]:
-    return (float_(x)[1],), float_(x)[1]
-
-
-@composite(Rule(lambda x, bins, range: [(bins,), (bins + 1,)], _histogram, ("x",), _bins))
+@composite(Rule(lambda x, bins, range: [(bins,), (bins + 1,)], float_, ("x",), _bins))
 def histogram(x: Any, bins: int = 10, range: Any = None) -> Any:
     """How many elements lie in each of equally wide bins.
 
@@ -198,7 +184,6 @@ def histogram(x: Any, bins: int = 10, range: Any = None) -> Any:
         includes its upper edge.
 
     Example:
-        >>> from triceras import ops
         >>> ops.convert_to_numpy(ops.histogram([1.0, 2.0, 2.0, 5.0], bins=2)[0]).tolist()
         [3.0, 1.0]
     """
@@ -238,9 +223,8 @@ def corrcoef(x: Any) -> Any:
 
 def _modes(bound: dict[str, Any]) -> None:
     one_of("mode", bound["mode"], ("valid", "same", "full"))
-    for name in ("x1", "x2"):
-        if len(bound[name].shape) != 1:
-            raise ValueError(f"argument {name} must have one dimension; got shape {tuple(bound[name].shape)}.")
+    _vector(bound, "x1")
+    _vector(bound, "x2")
 
 
 def _correlation_shape(x1: Any, x2: Any, mode: str) -> Any:
@@ -259,7 +243,6 @@ def correlate(x1: Any, x2: Any, mode: str = "valid") -> Any:
         mode: "valid" takes only full overlaps, "same" gives the length of the longer one, "full" takes every overlap.
 
     Example:
-        >>> from triceras import ops
         >>> ops.convert_to_numpy(ops.correlate([1.0, 2.0, 3.0], [0.0, 1.0])).tolist()
         [2.0, 3.0]
     """
@@ -274,11 +257,7 @@ def correlate(x1: Any, x2: Any, mode: str = "valid") -> Any:
     return ops.slice(full, (start,), ({"full": a + b - 1, "same": long, "valid": long - short + 1}[mode],))
 
 
-def _trapezoid_shape(y: Any, x: Any, dx: Any, axis: int) -> Any:
-    return reduced(y.shape, normalize_axis(axis, len(y.shape)), False)
-
-
-@composite(Rule(_trapezoid_shape, float_, ("y", "x?")))
+@composite(Rule(lambda y, x, dx, axis: reduced(y.shape, axis, False), float_, ("y", "x?")))
 def trapezoid(y: Any, x: Any = None, dx: float = 1.0, axis: int = -1) -> Any:
     """The integral along an axis by the trapezoidal rule.
 
@@ -296,13 +275,7 @@ def trapezoid(y: Any, x: Any = None, dx: float = 1.0, axis: int = -1) -> Any:
     return ops.divide(ops.sum(ops.multiply(step, ops.add(after, before)), axis=-1), 2.0)
 
 
-def _one_dimension(bound: dict[str, Any]) -> None:
-    shape = tuple(bound["x"].shape)
-    if len(shape) != 1:
-        raise ValueError(f"argument x must have one dimension; got shape {shape}.")
-
-
-@composite(Rule(lambda x, N, increasing: (x.shape[0], x.shape[0] if N is None else N), same, ("x",), _one_dimension))
+@composite(Rule(lambda x, N, increasing: (x.shape[0], x.shape[0] if N is None else N), same, ("x",), _vector))
 def vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:  # noqa: N803 - Keras's name
     """The Vandermonde matrix: the powers of each element in a row.
 

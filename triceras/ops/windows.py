@@ -127,6 +127,14 @@ def channels_of(inputs: Any, data_format: str) -> int | None:
     return inputs.shape[channel_axis(data_format, len(inputs.shape))]
 
 
+def _moved_over(
+    inputs: Any, window: Any, strides: Any, padding: str, data_format: str, dilation_rate: Any, channels: Any
+) -> tuple:
+    """The shape of images after a window moved over them, with this many channels."""
+    places = zip(spatial(inputs.shape, data_format), window, strides, dilation_rate, strict=True)
+    return images(inputs.shape[0], [windowed(n, k, s, padding, d) for n, k, s, d in places], channels, data_format)
+
+
 def _conv(inputs: Any, kernel: Any, strides: Any, padding: str, data_format: str, dilation_rate: Any) -> Any:
     channels, per_group, filters = channels_of(inputs, data_format), kernel.shape[-2], kernel.shape[-1]
     if channels is not None and (channels % per_group or filters % (channels // per_group)):
@@ -134,12 +142,7 @@ def _conv(inputs: Any, kernel: Any, strides: Any, padding: str, data_format: str
             f"inputs with {channels} channels don't fit a kernel of shape {tuple(kernel.shape)}: the channels must be "
             f"a multiple of {per_group}, and {filters} filters a multiple of the number of groups."
         )
-    sizes = spatial(inputs.shape, data_format)
-    new = [
-        windowed(n, k, s, padding, d)
-        for n, k, s, d in zip(sizes, kernel.shape[:-2], strides, dilation_rate, strict=True)
-    ]
-    return images(inputs.shape[0], new, filters, data_format)
+    return _moved_over(inputs, kernel.shape[:-2], strides, padding, data_format, dilation_rate, filters)
 
 
 def _depthwise(inputs: Any, kernel: Any, strides: Any, padding: str, data_format: str, dilation_rate: Any) -> Any:
@@ -148,12 +151,8 @@ def _depthwise(inputs: Any, kernel: Any, strides: Any, padding: str, data_format
             f"inputs of shape {tuple(inputs.shape)} need a kernel (..., channels, multiplier); "
             f"got shape {tuple(kernel.shape)}."
         )
-    sizes = spatial(inputs.shape, data_format)
-    new = [
-        windowed(n, k, s, padding, d)
-        for n, k, s, d in zip(sizes, kernel.shape[:-2], strides, dilation_rate, strict=True)
-    ]
-    return images(inputs.shape[0], new, kernel.shape[-2] * kernel.shape[-1], data_format)
+    *window, channels, multiplier = kernel.shape
+    return _moved_over(inputs, window, strides, padding, data_format, dilation_rate, channels * multiplier)
 
 
 def _separable(inputs: Any, depthwise_kernel: Any, pointwise_kernel: Any, **rest: Any) -> Any:
@@ -177,12 +176,12 @@ def _conv_transpose(
 
 
 def _pool(inputs: Any, pool_size: Any, strides: Any, padding: str, data_format: str) -> Any:
-    sizes = zip(spatial(inputs.shape, data_format), pool_size, strides, strict=True)
-    new = [windowed(n, k, s, padding) for n, k, s in sizes]
-    return images(inputs.shape[0], new, channels_of(inputs, data_format), data_format)
+    dense, channels = (1,) * len(pool_size), channels_of(inputs, data_format)
+    return _moved_over(inputs, pool_size, strides, padding, data_format, dense, channels)
 
 
 CONV = Rule(_conv, float_, ("inputs", "kernel"), _conv_arguments)
+BIASED_CONV = Rule(lambda bias, **rest: _conv(**rest), float_, ("inputs", "kernel", "bias"), _conv_arguments)
 DEPTHWISE = Rule(_depthwise, float_, ("inputs", "kernel"), _conv_arguments)
 SEPARABLE = Rule(_separable, float_, ("inputs", "depthwise_kernel", "pointwise_kernel"), _conv_arguments)
 CONV_TRANSPOSE = Rule(_conv_transpose, float_, ("inputs", "kernel"), _transpose_arguments)

@@ -368,6 +368,11 @@ def conv(inputs, kernel, strides=1, padding="valid", data_format=None, dilation_
     return np.moveaxis(result, -1, 1) if data_format == "channels_first" else result
 
 
+def biased_conv(inputs, kernel, bias, data_format=None, **options):
+    after = inputs.ndim - 2 if data_format == "channels_first" else 0
+    return conv(inputs, kernel, data_format=data_format, **options) + np.reshape(bias, (-1, *(1,) * after))
+
+
 def conv_transpose(inputs, kernel, strides=1, padding="valid", output_padding=None, data_format=None, dilation_rate=1):
     x, rank = _spatial(inputs, data_format), kernel.ndim - 2
     *window, filters, _ = kernel.shape

@@ -5,6 +5,7 @@ from triceras.testing import (
     samples_image,
     samples_linalg,
     samples_math,
+    samples_odd,
     samples_patches,
     samples_signal,
     samples_special,
@@ -17,11 +18,11 @@ FAMILIES = (
     samples_math,
     samples_array,
     samples_linalg,
-    samples_linalg,
     samples_image,
     samples_signal,
     samples_special,
     samples_statistics,
+    samples_odd,
 )
 
 __all__ = ["CASES", "Case", "FAMILIES", "Sample"]

@@ -118,6 +118,12 @@ case("matmul", ref.matmul, (draw(2, 3), draw(3, 4)), (draw(2, 2, 3), draw(3, 1))
     (draw(2, 3), draw(3)), (draw(3), draw(2, 3, 2)), (np.int8([[100, 100]]), np.int8([[100], [100]])),
     (draw(2, 2, dtype="float16"), draw(2, 2)), (draw(2, 2, dtype="int32"), draw(2, 2)), (draw(0, 2), draw(2, 3)),
     gradients=5, tolerance=0.0001)
+_KERNEL, _BIAS = np.float32([[1, -2], [0.5, 3], [2, 1]]), np.float32([0.5, -1])
+case("affine", lambda x, kernel, bias: ref.matmul(x, kernel) + bias, (np.float32([[1, 2, 3]]), _KERNEL, _BIAS),
+    (np.float32([[[1, -2, 3]], [[0, 1, 0.5]]]), _KERNEL, _BIAS), (np.int32([[1, 2, 3]]), _KERNEL, _BIAS),
+    (np.int32([[1, 2]]), np.int32([[3], [4]]), np.int32([5])), (np.int8([[99]]), np.int8([[99]]), np.int8([1])),
+    (np.float16([[1, 2, 3]]), _KERNEL.astype("float16"), _BIAS.astype("float16")),
+    (np.zeros((0, 3), "float32"), _KERNEL, _BIAS), gradients=2, tolerance=0.0001)
 case("dot", np.dot, (draw(3), draw(3)), (draw(2, 3), draw(3)), (draw(2, 3), draw(2, 3, 2)), (draw(2), 3.0),
     tolerance=0.0001)
 case("inner", np.inner, (draw(3), draw(3)), (draw(2, 3), draw(4, 3)), (draw(3, dtype="int32"), draw(3)), tolerance=1e-4)
@@ -204,6 +210,9 @@ _CONVS = [(draw(1, 5, 2), draw(3, 2, 3)), call(draw(2, 5, 5, 2), draw(3, 2, 2, 3
     call(draw(1, 3, 3, 3, 1), draw(2, 2, 2, 1, 2)),
     call(draw(1, 2, 7), draw(3, 1, 4), data_format="channels_first", dilation_rate=2)]
 case("conv", ref.conv, *_CONVS, gradients=3, tolerance=1e-4)
+case("biased_conv", ref.biased_conv, (draw(1, 5, 2), draw(3, 2, 3), draw(3)),
+    call(draw(1, 2, 4, 5), draw(2, 3, 2, 3), draw(3), padding="same", strides=(2, 1), data_format="channels_first"),
+    call(draw(1, 4, 4, 4), draw(3, 3, 2, 4), draw(4), strides=(1, 2)), tolerance=1e-4)
 case("conv_transpose", ref.conv_transpose, (draw(1, 4, 2), draw(3, 3, 2)),
     call(draw(1, 3, 3, 2), draw(3, 3, 1, 2), strides=2, padding="same"),
     call(draw(1, 3, 4, 1), draw(2, 3, 2, 1), strides=(3, 1)),
@@ -229,5 +238,10 @@ case("dot_product_attention", ref.attention, _QKV,
     call(*_QKV, mask=draw(2, 1, 3, 5, dtype="bool") | np.eye(3, 5, dtype=bool)),
     call(draw(1, 3, 4, 2), draw(1, 3, 2, 2), draw(1, 3, 2, 2), is_causal=True),
     call(*_QKV, bias=draw(2, 3, 5), scale=0.3), call(*_QKV, attn_logits_soft_cap=1.5), tolerance=0.0001, gradients=3)
+_STEPS, _H, _C = draw(2, 3, 2), draw(2, 3), draw(2, 3)
+case("lstm", ref.lstm, (_STEPS, _H, _C, draw(2, 12), draw(3, 12), draw(12)),
+    (_STEPS, _H, _C, draw(2, 12), draw(3, 12)), (draw(3, 1, 4), draw(3, 2), draw(3, 2), draw(4, 8), draw(2, 8)))
+case("gru", ref.gru, (_STEPS, _H, draw(2, 9), draw(3, 9), draw(2, 9)),
+    (_STEPS, _H, draw(2, 9), draw(3, 9)), (draw(3, 1, 4), draw(3, 2), draw(4, 6), draw(2, 6)))
 case("random_bits", ref.threefry, (np.uint32([0, 0]), (2, 3)), (np.uint32([1, 2]), (5,)),
     (np.uint32([2 ** 32 - 1, 7]), ()), gradient=False)

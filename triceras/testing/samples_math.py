@@ -47,6 +47,10 @@ _FLOAT_UNARY = {"arccos": (np.arccos, -0.9, 0.9), "arccosh": (np.arccosh, 1.2, 3
 for _name, (_function, _low, _high) in _FLOAT_UNARY.items():
     case(_name, ref.in_floats(_function), *_unary(_low, _high))
 
+_FAR = {"arcsinh": [1e20, -np.inf, np.nan], "arccosh": [1e20, np.inf], "sinh": [np.inf, -np.inf, np.nan]}
+for _name, _values in _FAR.items():
+    CASES[_name] = CASES[_name]._replace(samples=(*CASES[_name].samples, call(np.float32(_values))))
+
 _UNARY = {"abs": np.abs, "absolute": np.abs, "ceil": np.ceil, "conj": np.conj, "conjugate": np.conj,
     "floor": np.floor, "imag": np.imag, "isreal": np.isreal, "negative": np.negative, "real": np.real,
     "relu": lambda x: np.maximum(x, 0), "round": lambda x, decimals=0: np.round(x, decimals), "sign": np.sign,
@@ -93,6 +97,8 @@ case("floor_divide", np.floor_divide, *_pairs(1, 3, _INTEGERS), (draw(3, low=-5,
     gradient=False)
 case("mod", np.mod, *_pairs(1, 3, _INTEGERS), (draw(3, low=-5, high=5), np.float32(1.5)), gradient=False,
     tolerance=0.002)
+CASES["hypot"] = CASES["hypot"]._replace(
+    samples=(*CASES["hypot"].samples, call(np.float32([np.inf, -np.inf, 1e30]), np.float32([1, np.inf, 1e30]))))
 CASES["divide_no_nan"] = CASES["divide_no_nan"]._replace(
     reference=lambda x, y: np.true_divide(x, np.where(np.equal(y, 0), 1, y)) * np.not_equal(y, 0),
     samples=(*CASES["divide_no_nan"].samples, call(np.float32([1, 2]), np.float32([0, 4]))))

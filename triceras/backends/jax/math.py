@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-add, subtract, multiply, divide, true_divide = jnp.add, jnp.subtract, jnp.multiply, jnp.divide, jnp.true_divide
+add, subtract, multiply, divide = jnp.add, jnp.subtract, jnp.multiply, jnp.divide
 floor_divide, mod, power = jnp.floor_divide, jnp.mod, jnp.power
 maximum, minimum = jnp.maximum, jnp.minimum
 negative, absolute, sign, square, sqrt = jnp.negative, jnp.absolute, jnp.sign, jnp.square, jnp.sqrt

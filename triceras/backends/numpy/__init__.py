@@ -1,6 +1,6 @@
 """The NumPy backend: every op, no gradients. It loads and runs every model."""
 
-from triceras.backends.numpy import array, linalg, logic, math, nn, random, reduce, signal
+from triceras.backends.numpy import array, image, linalg, logic, math, nn, random, reduce, signal
 from triceras.backends.numpy.layer import MIXIN
 from triceras.backends.numpy.tensor import Tensors
 from triceras.backends.numpy.transforms import Transforms
@@ -13,5 +13,5 @@ class NumpyBackend(Tensors, Variables, Transforms, Backend):
 
     name = "numpy"
     has_gradients = False
-    modules = (math, logic, array, reduce, linalg, signal, nn, random)
+    modules = (math, logic, array, reduce, linalg, signal, nn, image, random)
     layer_mixin = MIXIN

@@ -7,8 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from triceras.core import dtypes
-
 
 def quiet(function: Callable) -> Callable:
     """A function that gives NaN and infinity without a warning."""
@@ -39,7 +37,7 @@ floor, ceil, trunc, isnan, isinf, isfinite = np.floor, np.ceil, np.trunc, np.isn
 conjugate, real, imag = np.conjugate, np.real, np.imag
 bitwise_and, bitwise_or, bitwise_xor, bitwise_not = np.bitwise_and, np.bitwise_or, np.bitwise_xor, np.bitwise_not
 left_shift, right_shift = np.left_shift, np.right_shift
-cbrt, sinc, fmax, fmin, fmod = map(quiet, (np.cbrt, np.sinc, np.fmax, np.fmin, np.fmod))
+cbrt, fmax, fmin, fmod = map(quiet, (np.cbrt, np.fmax, np.fmin, np.fmod))
 heaviside, gcd, lcm = np.heaviside, np.gcd, np.lcm
 
 
@@ -54,15 +52,6 @@ def clip(x, x_min, x_max):
 
 def round(x, decimals=0):
     return np.round(x, decimals).astype(x.dtype)
-
-
-@quiet
-def nan_to_num(x, nan=0.0, posinf=None, neginf=None):
-    if not dtypes.is_inexact(x.dtype):
-        return x
-    top = dtypes.largest(x.dtype)
-    posinf, neginf = top if posinf is None else posinf, -top if neginf is None else neginf
-    return np.nan_to_num(x, nan=nan, posinf=posinf, neginf=neginf).astype(x.dtype)
 
 
 # The rational approximations of Cephes (Moshier 1984, ndtr.c), good to double precision.

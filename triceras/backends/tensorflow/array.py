@@ -250,6 +250,8 @@ _SCATTER = {
 
 
 def scatter_update(inputs: tf.Tensor, indices: tf.Tensor, updates: tf.Tensor, reduction: Any = None) -> tf.Tensor:
+    if inputs.shape.num_elements() == 0:  # the kernel refuses it in a graph
+        return tf.identity(inputs)
     depth = indices.shape[-1]
     sizes = tf.cast(tf.shape(inputs)[:depth], indices.dtype)
     indices = _from_start(indices, sizes)

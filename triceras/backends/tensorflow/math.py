@@ -29,7 +29,7 @@ multiply = _binary(tf.multiply, tf.raw_ops.Mul, tf.logical_and)
 maximum = _binary(tf.maximum, tf.raw_ops.Maximum, tf.logical_or)
 minimum = _binary(tf.minimum, tf.raw_ops.Minimum, tf.logical_and)
 subtract = _binary(tf.subtract, tf.raw_ops.Sub)
-divide = true_divide = _binary(tf.divide, tf.raw_ops.RealDiv)
+divide = _binary(tf.divide, tf.raw_ops.RealDiv)
 divide_no_nan = tf.math.divide_no_nan
 floor_divide = tf.math.floordiv
 mod = tf.math.floormod

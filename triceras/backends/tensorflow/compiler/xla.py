@@ -4,8 +4,9 @@ XLA's time over that of the kernels, measured on a CPU for training steps: MLP 0
 1.1, convolutions 2.6; compiling takes one to three times as long as tracing does. So nobody knows before, and nobody
 should wait: a graph runs on the kernels until that has taken ten times as long as tracing it took; then XLA compiles
 it, some calls are run by each in turn, and the faster one stays. On a CPU this is spared where kernels take long for
-what they compute, not for being called: XLA has nothing better there, and compiling takes memory. The two differ by rounding errors: with
-`jit_compile=False`, or with TensorFlow's determinism of operations, two runs of a program give the same bits.
+what they compute, not for being called: XLA has nothing better there, and compiling takes memory. The two differ by
+rounding errors: with `jit_compile=False`, or with TensorFlow's determinism of operations, two runs of a program give
+the same bits.
 """
 
 from __future__ import annotations

@@ -1,0 +1,1 @@
+"""NumPy functions of the ops in `ops/image/`: none is faster than the ops' own bodies."""
