@@ -17,18 +17,9 @@ from triceras.core.seeds import SeedGenerator, draw_key
 from triceras.core.spec import Spec
 
 __all__ = [
-    "SeedGenerator",
-    "beta",
-    "binomial",
-    "categorical",
-    "dropout",
-    "gamma",
-    "normal",
-    "randint",
-    "shuffle",
-    "truncated_normal",
-    "uniform",
-]
+    "SeedGenerator", "beta", "binomial", "categorical", "dropout", "gamma", "normal", "randint", "shuffle",
+    "truncated_normal", "uniform",
+]  # fmt: skip
 
 
 def normal(shape: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = None, seed: Any = None) -> Any:
@@ -56,10 +47,8 @@ def uniform(shape: Any, minval: Any = 0.0, maxval: Any = 1.0, dtype: Any = None,
     """Uniformly distributed numbers, `minval` included and `maxval` not.
 
     Args:
-        shape: of the result.
-        minval, maxval: numbers or tensors that broadcast to it.
-        dtype: a floating dtype.
-        seed: int, `SeedGenerator` or None.
+        minval, maxval: numbers or tensors that broadcast to the result.
+        shape, dtype, seed: as for `normal`.
     """
     if not dtypes.is_float(dtypes.standardize_dtype(dtype)):
         raise ValueError(f"random.uniform: argument dtype must be a floating one; got {dtype!r}. Use random.randint.")
@@ -74,10 +63,9 @@ def randint(shape: Any, minval: Any, maxval: Any, dtype: Any = "int32", seed: An
     """Uniformly distributed integers, `minval` included and `maxval` not; at most 2**31 of them.
 
     Args:
-        shape: of the result.
         minval, maxval: integers.
         dtype: an integer dtype.
-        seed: int, `SeedGenerator` or None.
+        shape, seed: as for `normal`.
     """
     if not dtypes.is_int(dtypes.standardize_dtype(dtype)):
         raise ValueError(f"random.randint: argument dtype must be an integer one; got {dtype!r}. Use random.uniform.")
@@ -171,10 +159,8 @@ def gamma(shape: Any, alpha: Any, dtype: Any = None, seed: Any = None) -> Any:
     """Gamma distributed numbers of scale 1 (Marsaglia and Tsang 2000).
 
     Args:
-        shape: of the result.
         alpha: the distribution's shape, above 0: a number or tensor that broadcasts to the result.
-        dtype: a floating dtype.
-        seed: int, `SeedGenerator` or None.
+        shape, dtype, seed: as for `normal`.
     """
 
     def draw(key: Any, dtype: str) -> Any:
@@ -204,10 +190,8 @@ def beta(shape: Any, alpha: Any, beta: Any, dtype: Any = None, seed: Any = None)
     """Beta distributed numbers.
 
     Args:
-        shape: of the result.
         alpha, beta: above 0: numbers or tensors that broadcast to the result.
-        dtype: a floating dtype.
-        seed: int, `SeedGenerator` or None.
+        shape, dtype, seed: as for `normal`.
     """
     generator = seed if isinstance(seed, SeedGenerator) else None
     first = gamma(shape, alpha, dtype, seed)
@@ -219,11 +203,9 @@ def binomial(shape: Any, counts: Any, probabilities: Any, dtype: Any = None, see
     """How many of some independent trials succeed. The time grows with the largest count.
 
     Args:
-        shape: of the result.
         counts: how many trials: a number or tensor that broadcasts to the result.
         probabilities: of success in each, likewise.
-        dtype: of the result.
-        seed: int, `SeedGenerator` or None.
+        shape, dtype, seed: as for `normal`.
     """
 
     def draw(key: Any, dtype: str) -> Any:

@@ -577,6 +577,7 @@ def test_constants_are_made_once(backend, monkeypatch):
     monkeypatch.setattr(
         tf, "convert_to_tensor", lambda *args, **options: made.append(args) or original(*args, **options)
     )
+    tensor._KEPT.clear()
     x = tf.ones((2, 6))
     for _ in range(5):
         y = ops.add(ops.multiply(x, 2), 0.5)

@@ -20,6 +20,7 @@ import numpy as np, torch, triceras
 from triceras import layers
 from triceras.backends.torch.compiler import background
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # programs started in the background begin by ignoring it
 model = triceras.Sequential([layers.Dense(4, activation="relu"), layers.Dense(1)])
 model.compile("sgd", "mse", jit_compile=True)
 x, y = np.ones((23, 3), "float32"), np.ones((23, 1), "float32")

@@ -8,6 +8,7 @@ import sys
 import pytest
 
 import triceras as keras
+from triceras import dtype_policies
 from triceras.backends import BUILTIN
 from triceras.core import config, registry
 
@@ -19,6 +20,7 @@ def fresh(tmp_path, monkeypatch):
     """Settings as at the start of a process whose home folder for Keras is `tmp_path`."""
     monkeypatch.setattr(config, "_settings", config._Settings())
     monkeypatch.setattr(registry, "_default", None)
+    monkeypatch.setattr(dtype_policies, "_default", None)
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
     monkeypatch.delenv("KERAS_BACKEND", raising=False)
     return tmp_path

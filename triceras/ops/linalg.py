@@ -497,7 +497,10 @@ def lu_factor(x: Any) -> Any:
 
 def _tolerance(values: Any, x: Any, factor: float) -> Any:
     """What counts as 0 among singular values, where nobody said."""
-    share = factor * max(x.shape[-2:]) * dtypes.machine_epsilon(x.dtype)
+    sizes = ops.shape(x)[-2:]
+    known = all(isinstance(size, int) for size in sizes)
+    longest = max(sizes) if known else ops.cast(ops.maximum(*sizes), dtypes.standardize_dtype(x.dtype))
+    share = ops.multiply(longest, factor * dtypes.machine_epsilon(x.dtype))
     return ops.multiply(ops.max(values, axis=-1, keepdims=True), share)
 
 

@@ -361,13 +361,13 @@ def segment_prod(data: Any, segment_ids: Any, num_segments: int | None = None, s
 
 @composite(_segments)
 def segment_max(data: Any, segment_ids: Any, num_segments: int | None = None, sorted: bool = False) -> Any:
-    """The largest of rows that belong together, the dtype's lowest number for none; arguments as for `segment_sum`."""
+    """The largest of rows that belong together, the dtype's lowest for none; arguments as for `segment_sum`."""
     return _segment(data, segment_ids, num_segments, "max", _lowest(data.dtype))
 
 
 @composite(_segments)
 def segment_min(data: Any, segment_ids: Any, num_segments: int | None = None, sorted: bool = False) -> Any:
-    """The smallest of rows that belong together, the dtype's highest number for none; arguments as for `segment_sum`."""
+    """The smallest of rows that belong together, the dtype's highest for none; arguments as for `segment_sum`."""
     highest = float("inf") if dtypes.is_float(data.dtype) else dtypes.largest(data.dtype)
     return _segment(data, segment_ids, num_segments, "min", highest)
 

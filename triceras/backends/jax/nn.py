@@ -31,7 +31,7 @@ def one_hot(x: jax.Array, num_classes: int, axis: int, dtype: str, sparse: bool 
     return jax.nn.one_hot(x, num_classes, dtype=dtype, axis=axis)
 
 
-# --- normalisation: the bodies in `ops/nn.py`, each compiled to one call ----------------------------------------------
+# --- normalisation: the bodies in `ops/normalization.py`, each compiled to one call -----------------------------------
 
 
 def _body(name: str) -> Any:
