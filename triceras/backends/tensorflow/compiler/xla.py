@@ -21,7 +21,7 @@ from tensorflow.python.framework.config import is_op_determinism_enabled
 
 PATIENCE = 10.0  # times what tracing took
 TURNS = 10
-BUSY = 2e-5  # seconds that kernels of a graph take on average, without loops: from here on XLA isn't tried on a CPU
+BUSY = 1e-5  # seconds that kernels of a graph take on average, without loops: from here on XLA isn't tried on a CPU
 
 # Operations that do something else under XLA, or can't be compiled: other random numbers, no checks, Python, tables.
 OTHERWISE = re.compile(
