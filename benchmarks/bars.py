@@ -64,7 +64,7 @@ NOTES: dict[tuple[str, str], str] = {
         "a tensor of the batch. By hand there is one `Sequential` call."
     ),
     ("memory", "tensorflow"): (
-        "some 25 MB more, once, for tracing the step through layers and ops; steps add none, and where XLA is tried its "
-        "compiler takes some 250 MB, once."
+        "some 25 MB more, once, for tracing the step through layers and ops; steps add none, and where XLA is tried "
+        "its compiler takes some 250 MB, once."
     ),
 }
