@@ -18,9 +18,9 @@ from triceras.ops.rules import (
     creation,
     elementwise,
     normalize_axis,
-    numeric,
     same,
     static,
+    summed,
     weak_float,
 )
 
@@ -388,7 +388,7 @@ def diagonal(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
     return ops.take(ops.reshape(x, (*shape(x)[:-2], rows * columns)), places, axis=-1)
 
 
-@composite(Rule(lambda x, offset, axis1, axis2: _diagonal_shape(x, offset, axis1, axis2)[:-1], numeric))
+@composite(Rule(lambda x, offset, axis1, axis2: _diagonal_shape(x, offset, axis1, axis2)[:-1], summed))
 def trace(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
     """The sum of a diagonal; arguments as for `diagonal`."""
     return ops.sum(diagonal(x, offset, axis1, axis2), axis=-1)
