@@ -11,17 +11,10 @@ from triceras.core import registry, tree
 
 torch = pytest.importorskip("torch")
 
-from tests.layers.cases import CASES, IDS, inputs_of  # noqa: E402
+from tests.layers.cases import CASES, MORE, inputs_of  # noqa: E402
 from triceras.backends.torch.compiler import program  # noqa: E402
 
-
-@pytest.fixture(autouse=True)
-def captured(monkeypatch, tmp_path):
-    """torch as the backend; functions are captured at their second call, and never given to a compiler."""
-    monkeypatch.setenv("TRICERAS_TORCH_COMPILE", "eager")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    with triceras.use_backend("torch"):
-        yield registry.get("torch")
+pytestmark = pytest.mark.usefixtures("captured")
 
 
 def stage(run):
@@ -79,7 +72,9 @@ def test_captured_training_equals_eager_training_bit_for_bit(make):
         np.testing.assert_array_equal(a, b)
 
 
-@pytest.mark.parametrize("name, expression, shapes, options", CASES, ids=IDS)
+@pytest.mark.parametrize(
+    "name, expression, shapes, options", [*CASES, *MORE], ids=[name for name, *_ in [*CASES, *MORE]]
+)
 def test_layers_train_alike_captured_and_eager(captured, name, expression, shapes, options):
     inputs, found = inputs_of(shapes), []
     for jit_compile in (False, None):

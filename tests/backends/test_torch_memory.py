@@ -17,14 +17,7 @@ from torch.utils._pytree import tree_leaves  # noqa: E402
 
 from triceras.backends.torch.compiler import background, program, rehearsal  # noqa: E402
 
-
-@pytest.fixture(autouse=True)
-def captured(monkeypatch, tmp_path):
-    """torch as the backend, capturing at the second call."""
-    monkeypatch.setenv("TRICERAS_TORCH_COMPILE", "eager")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    with triceras.use_backend("torch"):
-        yield
+pytestmark = pytest.mark.usefixtures("captured")
 
 
 def model_and_data(*widths):

@@ -82,6 +82,14 @@ CASES = [
     ("noise", "layers.GaussianNoise(0.5)", ["2,3"], {}),
 ]  # fmt: skip
 
+# Cases for comparisons of us with ourselves alone: random numbers, functions and cells in layers, and the slower ones.
+MORE = [
+    ("conv3d", "layers.Conv3D(2, 2)", ["2,3,3,2,2"], {}),
+    ("lambda", "layers.Lambda(ops.tanh)", ["2,4"], {}),
+    ("lstm_cell", "layers.RNN(layers.LSTMCell(3))", ["2,3,4"], {}),
+    ("simple_cell", "layers.RNN(layers.SimpleRNNCell(3))", ["2,3,4"], {}),
+    ("spatial_dropout2d", "layers.SpatialDropout2D(0.5)", ["2,3,3,4"], {}),
+]
 IDS = [name for name, *_ in CASES]
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import triceras
-from tests.layers.cases import CASES, inputs_of
+from tests.layers.cases import CASES, MORE, inputs_of
 from triceras import layers, ops, optimizers
 from triceras.core import tree
 
@@ -18,14 +18,7 @@ STEPS = 5
 CLOSE = 2e-6  # relative to the largest number of an array
 TINY = 1e-8  # what counts as 0: a gradient that is 0 comes out as rounding errors
 HALF = {"dense_f16", "dense_mixed", "batch_norm_f16"}
-CASES = [
-    *CASES,
-    ("conv3d", "layers.Conv3D(2, 2)", ["2,3,3,2,2"], {}),
-    ("lambda", "layers.Lambda(ops.tanh)", ["2,4"], {}),
-    ("lstm_cell", "layers.RNN(layers.LSTMCell(3))", ["2,3,4"], {}),
-    ("simple_cell", "layers.RNN(layers.SimpleRNNCell(3))", ["2,3,4"], {}),
-    ("spatial_dropout2d", "layers.SpatialDropout2D(0.5)", ["2,3,3,4"], {}),
-]
+CASES = [*CASES, *MORE]
 # A case for each class of layers, more where another setting computes otherwise; eager steps on JAX are slow.
 ONCE = {expression.partition("(")[0]: name for name, expression, *_ in reversed(CASES)}.values()
 CHOSEN = [case for case in CASES if case[0] in {*ONCE, "batch_norm_axis", "embedding_mask", "lstm_cell", "simple_cell"}]
