@@ -11,12 +11,17 @@ import pytest
 import triceras
 from tests import probes
 
-FILES = [Path(__file__).with_name(folder) / name for folder, name in (("layers", "layer_probes.py"), ("models", "model_probes.py"))]
+FILES = [
+    Path(__file__).with_name(folder) / name
+    for folder, name in (("layers", "layer_probes.py"), ("models", "model_probes.py"))
+]
 keras_results = functools.cache(probes.of_keras)
 
 
 @pytest.mark.oracle
-@pytest.mark.parametrize(("file", "name"), [pytest.param(f, n, id=f"{f.stem}-{n}") for f in FILES for n in probes.names(f)])
+@pytest.mark.parametrize(
+    ("file", "name"), [pytest.param(f, n, id=f"{f.stem}-{n}") for f in FILES for n in probes.names(f)]
+)
 def test_like_keras(file, name):
     found = keras_results(file)[name]
     assert not str(found).startswith("failed"), found
