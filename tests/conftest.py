@@ -8,6 +8,8 @@ os.environ.pop("KERAS_BACKEND", None)
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("TRICERAS_TORCH_COMPILE", "0")  # no test starts a compiler unless it asks for one
+# XLA spends most of a test's time in making code fast that runs once: without that it compiles in a third of the time.
+os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false")
 
 import pytest
 
@@ -16,6 +18,14 @@ from triceras.core import registry, seeds
 
 INSTALLED = [name for name in ("numpy", "jax", "torch", "tensorflow") if name in registry.installed()]
 TRAINABLE = [name for name in INSTALLED if name != "numpy"]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """What one worker should run: the tests of a file, or those of one family in it, which ask real Keras together."""
+    for item in items:
+        family = item.callspec.params.get("family", "") if hasattr(item, "callspec") else ""
+        item.add_marker(pytest.mark.xdist_group(f"{item.path.name} {family}"))
 
 
 @pytest.fixture(params=INSTALLED)

@@ -94,7 +94,9 @@ def relu(x: Any, negative_slope: float = 0.0, max_value: float | None = None, th
     passed = ops.where(ops.greater(x, threshold), x, ops.zeros_like(x))
     if max_value is not None:
         passed = ops.clip(passed, 0, max_value)
-    return passed if negative_slope == 0 else passed - negative_slope * ops.relu(threshold - x)
+    if negative_slope == 0:
+        return passed
+    return ops.subtract(passed, ops.multiply(negative_slope, ops.relu(ops.subtract(threshold, x))))
 
 
 def gelu(x: Any, approximate: bool = False) -> Any:

@@ -11,7 +11,8 @@ from triceras.core import registry, tree
 
 torch = pytest.importorskip("torch")
 
-from tests.layers.cases import CASES, MORE, inputs_of  # noqa: E402
+from tests.layers import running  # noqa: E402
+from tests.layers.cases import ONE_EACH, inputs_of  # noqa: E402
 from triceras.backends.torch.compiler import program  # noqa: E402
 
 pytestmark = pytest.mark.usefixtures("captured")
@@ -72,14 +73,12 @@ def test_captured_training_equals_eager_training_bit_for_bit(make):
         np.testing.assert_array_equal(a, b)
 
 
-@pytest.mark.parametrize(
-    "name, expression, shapes, options", [*CASES, *MORE], ids=[name for name, *_ in [*CASES, *MORE]]
-)
+@pytest.mark.parametrize("name, expression, shapes, options", ONE_EACH, ids=[name for name, *_ in ONE_EACH])
 def test_layers_train_alike_captured_and_eager(captured, name, expression, shapes, options):
     inputs, found = inputs_of(shapes), []
     for jit_compile in (False, None):
         triceras.utils.set_random_seed(0)
-        layer, optimizer = eval(expression), triceras.optimizers.SGD(0.01)
+        layer, optimizer = running.made(triceras, expression), triceras.optimizers.SGD(0.01)
         layer(*inputs, **options)
 
         def step(*inputs, layer=layer, optimizer=optimizer):

@@ -1,32 +1,19 @@
-"""Five training steps, compiled and with `run_eagerly=True`, end in the same state: every layer, every optimizer.
-
-On torch every layer's graph is compared with eager calls in `tests/backends/test_torch_compile.py`.
-"""
-
-import functools
-import re
+"""Five training steps, compiled and with `run_eagerly=True`, end in the same state: layers in half precision, every
+optimizer, models with metrics. Every layer by itself: `tests/layers/test_driver.py`."""
 
 import numpy as np
 import pytest
 
 import triceras
-from tests.layers.cases import CASES, MORE, inputs_of
+from tests.layers import running
+from tests.layers.cases import CASES, inputs_of
 from triceras import layers, ops, optimizers
 from triceras.core import tree
 
 STEPS = 5
 CLOSE = 2e-6  # relative to the largest number of an array
 TINY = 1e-8  # what counts as 0: a gradient that is 0 comes out as rounding errors
-HALF = {"dense_f16", "dense_mixed", "batch_norm_f16"}
-CASES = [*CASES, *MORE]
-# A case for each class of layers, more where another setting computes otherwise; eager steps on JAX are slow.
-ONCE = {expression.partition("(")[0]: name for name, expression, *_ in reversed(CASES)}.values()
-CHOSEN = [case for case in CASES if case[0] in {*ONCE, "batch_norm_axis", "embedding_mask", "lstm_cell", "simple_cell"}]
-GROUPS = {
-    "first": (CHOSEN[::2], CLOSE),  # the layers of a group are compiled together, as one step
-    "second": (CHOSEN[1::2], CLOSE),
-    "half": ([case for case in CASES if case[0] in HALF], 2e-2),
-}
+HALF = [case for case in CASES if "float16" in case[1] and "layers.RNN" not in case[1]]
 
 
 @pytest.fixture(autouse=True)
@@ -41,7 +28,7 @@ class Beside(triceras.Model):
 
     def __init__(self, cases):
         super().__init__()
-        self.parts = [eval(expression) for _, expression, _, _ in cases]
+        self.parts = [running.made(triceras, expression) for _, expression, _, _ in cases]
         self.options = [options for *_, options in cases]
         self.scales = [self.add_weight((), initializer="ones", name=f"scale_{name}") for name, *_ in cases]
 
@@ -81,31 +68,12 @@ def apart(a, b):
     return 0.0 if distance <= TINY else distance / np.abs(b).max(initial=0.0)
 
 
-@functools.cache
-def layers_trained(backend, group, **options):
-    cases, _ = GROUPS[group]
-    with triceras.use_backend(backend):
-        x = [inputs_of(shapes) for _, _, shapes, _ in cases]
-        return trained(lambda: Beside(cases), x, **options)
-
-
 @pytest.mark.slow
-@pytest.mark.parametrize("group", GROUPS)
-@pytest.mark.parametrize(
-    "name, jit_compile",
-    [("jax", "auto"), ("tensorflow", "auto"), ("tensorflow", True)],
-)
-def test_layers(name, jit_compile, group):
-    pytest.importorskip(name)
-    expected = layers_trained(name, group, run_eagerly=True)
-    assert_alike(layers_trained(name, group, jit_compile=jit_compile), expected, GROUPS[group][1])
-
-
-def test_every_class_of_layers_is_here():
-    abstract = {"InputLayer", "InputSpec", "Layer"}
-    every = {c.__name__ for name in layers.__all__ if isinstance(c := getattr(layers, name), type)}
-    named = re.findall(r"layers\.(\w+)", " ".join(expression for _, expression, *_ in CHOSEN))
-    assert every - abstract == set(named)
+def test_layers_in_half_precision(trainable_backend):
+    """Those in full precision: `tests/layers/test_driver.py`."""
+    x = [inputs_of(shapes) for _, _, shapes, _ in HALF]
+    expected = trained(lambda: Beside(HALF), x, run_eagerly=True)
+    assert_alike(trained(lambda: Beside(HALF), x), expected, 2e-2)
 
 
 OPTIMIZERS = [

@@ -1,1 +1,5 @@
-"""Tools for testing backends: samples of every op, and the suite that a backend must pass."""
+"""Tools for testing backends and layers: samples of every op, and the suites that they must pass."""
+
+from triceras.testing.layer_suite import check_layer
+
+__all__ = ["check_layer"]

@@ -7,6 +7,8 @@ don't do as Keras does, and why: {case: {"config": {entry: reason}, "to": reason
 reason (we can't open its file)}}, and {class: reason} for one with fewer than four cases.
 """
 
+import re
+
 import numpy as np
 
 from tests.layers.cases import (
@@ -39,7 +41,15 @@ FAMILIES = {module.__name__.rpartition(".")[2]: module.CASES for module in _MODU
 CASES = [case for cases in FAMILIES.values() for case in cases]
 MORE = [case for module in _MODULES for case in module.MORE]
 DIFFERENT = {name: told for module in _MODULES for name, told in getattr(module, "DIFFERENT", {}).items()}
-IDS = [name for name, *_ in CASES]
+
+
+def _kind(case) -> str:
+    """The class of a case's layer; layers in it count, too."""
+    return " ".join(re.findall(r"layers\.(\w+)\(", case[1]))
+
+
+# One case for each class of layers: the first.
+ONE_EACH = list({_kind(case): case for case in reversed([*CASES, *MORE])}.values())[::-1]
 
 
 def inputs_of(shapes) -> list:
