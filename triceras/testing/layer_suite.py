@@ -266,7 +266,10 @@ def stepped(subject: Subject, transform: Callable) -> tuple[list[Any], dict[str,
         if not variables:
             return loss(*inputs), []
         value, slopes = value_and_grad(lambda: loss(*inputs), variables)()
-        slopes = [ops.zeros(v.shape) if g is None else ops.convert_to_tensor(g) for v, g in zip(variables, slopes)]
+        slopes = [
+            ops.zeros(v.shape) if g is None else ops.convert_to_tensor(g)
+            for v, g in zip(variables, slopes, strict=True)
+        ]
         for v, g in zip(variables, slopes, strict=True):
             v.assign_sub(ops.cast(ops.multiply(g, 1e-3), v.dtype))
         return value, slopes
