@@ -41,6 +41,20 @@ def test_readme_blocks_run_in_order(monkeypatch, tmp_path):
     assert pathlib.Path("model.keras").exists() and scope["value"] >= 0
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("document", ["docs/distribution.md"])
+def test_blocks_of_guides_run_in_order(document, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    before = triceras.config.backend()
+    scope = {}
+    try:
+        for block in re.findall(r"```python\n(.*?)```", (ROOT / document).read_text(encoding="utf-8"), re.DOTALL):
+            exec(block, scope)
+    finally:
+        triceras.config.set_backend(before)
+    assert "model" in scope
+
+
 def test_contributing_is_short():
     assert len((ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").splitlines()) <= 60
 

@@ -27,8 +27,11 @@ def test_a_row_tells_a_primitive_from_a_composite_and_who_writes_it(monkeypatch)
     found = rows(ops_table.page())
     width = len(BUILTIN)
     assert all(row[1 : 1 + width] == ["own"] * width for row in found.values() if row[0] == "primitive")
-    assert "i8" in found["matmul"][-2].split() and (found["matmul"][-1], found["argmax"][-1]) == ("tested", "")
-    assert found["outer"][:-2] == ["composite", *[""] * width]
+    assert "i8" in found["matmul"][-3].split() and (found["matmul"][-2], found["argmax"][-2]) == ("tested", "")
+    sparse = {"exp": "", "sin": "x", "add": "all", "multiply": "any", "divide": "x1", "concatenate": "all", "sum": "x"}
+    sparse |= {"one_hot": "`sparse=True`", "multi_hot": "`sparse=True`", "bincount": "x, `sparse=True`", "abs": "x"}
+    assert {name: found[name][-1] for name in sparse} == sparse
+    assert found["outer"][:-3] == ["composite", *[""] * width]
     numpy = registry.get("numpy")
     before = numpy.find
     monkeypatch.setattr(numpy, "find", lambda name: print if name == "outer" else before(name))

@@ -22,7 +22,8 @@ FUNCTION_LINES = 50
 BUDGETS = {
     "core": (["triceras/core"], 2_500),
     "ops": (["triceras/ops", "triceras/random.py"], 8_500),
-    "backends": (["triceras/backends"], 9_000),
+    "backends": (["triceras/backends/*.py", "triceras/backends/*/*.py"], 7_500),
+    "their compilers, sparse tensors, bridges, engines": (["triceras/backends/*/*/*.py"], 4_000),
     "layers": (["triceras/layers"], 10_500),
     "preprocessing": (["triceras/preprocessing"], 5_000),
     "models": (["triceras/models"], 2_500),
@@ -37,7 +38,7 @@ BUDGETS = {
     "distribution, export, utils, cli": ([f"triceras/{n}" for n in ("distribution", "export", "utils", "cli")], 6_500),
     "applications, datasets": (["triceras/applications", "triceras/datasets"], 4_500),
     "testing": (["triceras/testing"], 3_000),
-    "tests": (["tests"], 25_000),
+    "tests": (["tests"], 28_000),
     "a newcomer's path": (
         ["docs/how_it_works.md", "triceras/core", "triceras/ops/op.py", "triceras/ops/rules.py"]
         + ["triceras/backends/numpy", "triceras/layers/layer.py", "triceras/layers/core.py"]
@@ -140,7 +141,7 @@ def every_part_has_a_budget(root: pathlib.Path) -> list[str]:
     return [
         f"triceras/{path.name}: no budget in tools/check_architecture.py"
         for path in folders
-        if f"triceras/{path.name}" not in known
+        if not any(f"{part}/".startswith(f"triceras/{path.name}/") for part in known)
     ]
 
 
@@ -204,9 +205,9 @@ def body_length(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
 def lines_in(root: pathlib.Path, paths: list[str]) -> int:
     total = 0
     for part in paths:
-        path = root / part
-        files = [path] if path.is_file() else python_files(root, part)
-        total += sum(len(text_lines(file)) for file in files)
+        for path in root.glob(part):
+            files = [path] if path.is_file() else python_files(root, str(path.relative_to(root)))
+            total += sum(len(text_lines(file)) for file in files)
     return total
 
 

@@ -18,6 +18,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from triceras import ops
 from triceras.backends import BUILTIN
+from triceras.backends.sparse import KEEPS
 from triceras.core import dtypes, registry
 from triceras.ops.op import METHODS, OPS, Op
 from triceras.testing.samples import CASES
@@ -32,6 +33,10 @@ that a backend has itself; where the cell is empty, it runs the composite's body
 the conformance suite tries (`b` is bool, `u8` uint8, `bf16` bfloat16, and so on); what an op makes of other dtypes
 follows from Keras's promotion. *Gradient*: whether the suite compares it with the slope of the NumPy reference. Control
 flow has tests of its own and neither.
+
+*Sparse*: which arguments must be sparse tensors (TensorFlow's `SparseTensor`, JAX's `BCOO`) for a sparse result: the
+one that is named, `any` of the tensors or `all` of them; `sparse=True` makes a sparse tensor of dense ones. All other
+ops, and these where a sparse tensor would have to be broadcast, give dense results.
 """
 SHORT = {"bool": "b", "uint": "u", "int": "i", "float": "f", "complex": "c", "bfloat": "bf"}
 ORDER = ("bool", *dtypes.INTEGERS, *dtypes.FLOATS, *dtypes.COMPLEX)
@@ -58,8 +63,8 @@ def section(module: str) -> Iterator[str]:
     """The heading and the table of one module's ops."""
     title = re.split(r"[:.](?:\s|$)", sys.modules[module].__doc__, maxsplit=1)[0]
     yield f"## {title}\n\n`{module.replace('.', '/')}.py`\n"
-    yield f"| op | | {' | '.join(BUILTIN)} | dtypes | gradient |"
-    yield f"|---|---|{'---|' * len(BUILTIN)}---|---|"
+    yield f"| op | | {' | '.join(BUILTIN)} | dtypes | gradient | sparse |"
+    yield f"|---|---|{'---|' * len(BUILTIN)}---|---|---|"
     for name, op in sorted(OPS.items()):
         if op.__module__ == module:
             yield f"| {' | '.join(row(name, op))} |"
@@ -77,12 +82,25 @@ def row(name: str, op: Op) -> list[str]:
         *(cell(op, backend) for backend in BUILTIN),
         " ".join(short(dtype) for dtype in ORDER if dtype in tried),
         "tested" if gradient else "",
+        sparse(op),
     ]
 
 
 def cell(op: Op, backend: str) -> str:
     """Whether a backend has a function of its own for an op."""
     return "own" if op.name in METHODS or registry.get(backend).find(op.name) else ""
+
+
+def sparse(op: Op) -> str:
+    """Of which sparse arguments an op makes a sparse result."""
+    keeps, made = KEEPS.get(op.name), "`sparse=True`" if "sparse" in op.signature.parameters else ""
+    if keeps is None:
+        return made
+    first, *others = op.rule.tensors if op.rule else ("x",)
+    if not others and not first.startswith("*"):
+        return ", ".join(filter(None, [first, made]))
+    several = {(True, True): "any", (False, False): "all"}
+    return ", ".join(filter(None, [several.get((keeps([True, False]), keeps([False, True])), first), made]))
 
 
 def short(dtype: str) -> str:

@@ -16,6 +16,9 @@ from triceras import (
     constraints as constraints,
 )
 from triceras import (
+    distribution as distribution,
+)
+from triceras import (
     dtype_policies as dtype_policies,
 )
 from triceras import (
@@ -31,6 +34,9 @@ from triceras import (
     metrics as metrics,
 )
 from triceras import (
+    mixed_precision as mixed_precision,
+)
+from triceras import (
     models as models,
 )
 from triceras import (
@@ -38,6 +44,9 @@ from triceras import (
 )
 from triceras import (
     optimizers as optimizers,
+)
+from triceras import (
+    quantizers as quantizers,
 )
 from triceras import (
     random as random,
@@ -100,6 +109,7 @@ from triceras.models import (
 )
 from triceras.models.function import Function as Function
 from triceras.optimizers import Optimizer as Optimizer
+from triceras.quantizers import Quantizer as Quantizer
 from triceras.regularizers import Regularizer as Regularizer
 from triceras.transforms import (
     checkpoint as checkpoint,

@@ -20,4 +20,4 @@ class Side(ApiSide):
         if self.step is None:
             self.model.train_on_batch(*batch)
             self.step = self.model.make_train_function()
-        return self.model.backend.collect_logs(self.step([batch])[-1])["loss"]
+        return self.step([batch])[-1]["loss"]

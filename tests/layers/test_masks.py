@@ -100,6 +100,42 @@ def test_explicit_masks_go_before_those_carried(backend):
     assert seen.seen is None
 
 
+def test_masks_given_by_hand_are_carried_on(backend):
+    x, mask = ops.ones((3, 4, 3)), np.array(KEPT)
+    for layer in (Sees(), layers.BatchNormalization(), layers.LSTM(2, return_sequences=True)):
+        seen = Sees()
+        seen(layer(x, mask=mask))
+        assert numbers(seen.seen).tolist() == KEPT
+
+
+def test_a_mask_computed_is_a_mask_supported():
+    class Computes(layers.Layer):
+        def compute_mask(self, inputs, mask=None):
+            return mask
+
+    assert Computes().supports_masking and not layers.Embedding(6, 3).supports_masking
+    with (
+        keras.use_backend("numpy"),
+        pytest.warns(UserWarning, match="Layer 'plain' .of type Lambda. was passed an input"),
+    ):
+        layers.Lambda(lambda x: x, name="plain")(layers.Embedding(6, 3, mask_zero=True)(TOKENS))
+
+
+@pytest.mark.parametrize("kind", MODELS)
+def test_masks_after_saving(tmp_path, kind):
+    if kind == "subclassed":
+        pytest.skip("its layers are arguments, which a file doesn't hold")
+    with keras.use_backend("numpy"):
+        model = MODELS[kind]([layers.Embedding(6, 3, mask_zero=True), layers.BatchNormalization(), layers.LSTM(2)])
+        want = numbers(model(TOKENS))
+        model.save(tmp_path / "model.keras")
+        found = keras.models.load_model(tmp_path / "model.keras")
+        np.testing.assert_allclose(numbers(found(TOKENS)), want, rtol=1e-5)
+        unmasked = [w for w in found._flatten_layers() if isinstance(w, layers.Embedding)]
+        unmasked[0].mask_zero = False
+        assert np.abs(numbers(found(TOKENS)) - want).max() > 1e-4
+
+
 def test_masking_layer(backend):
     x = np.array([[[1.0, 2.0], [0, 0], [3, 0]]], "float32")
     seen = Sees()

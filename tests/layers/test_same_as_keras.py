@@ -55,7 +55,10 @@ def of_keras(family):
             triceras.utils.clear_session(free_memory=False)
             running.attempt(running.save, triceras, weight, case, ours)
     code = "import numpy as np\n" + inspect.getsource(weight) + inspect.getsource(running) + IN_KERAS
-    return run_keras(code, cases=cases, ours=str(ours), theirs=str(theirs)), theirs
+    try:
+        return run_keras(code, cases=cases, ours=str(ours), theirs=str(theirs)), theirs
+    except AssertionError as error:  # kept, too: the next test needn't ask again
+        return dict.fromkeys((case[0] for case in cases), str(error)), theirs
 
 
 def gradients(call, variables, varied):
@@ -182,6 +185,7 @@ def test_symbolic_shape_equals_real_shape(family, case):
 
 def test_every_class_has_four_cases():
     abstract = {"InputLayer", "InputSpec", "Layer", "Wrapper"}
-    every = {c.__name__ for name in layers.__all__ if isinstance(c := getattr(layers, name), type)} - abstract
+    public = {name: c for name in layers.__all__ if isinstance(c := getattr(layers, name), type)}
+    every = {name for name, c in public.items() if name == c.__name__ or c.__name__ not in public} - abstract
     told = {c: sum(f"layers.{c}(" in e for cases in FAMILIES.values() for _, e, *_ in cases) for c in every}
     assert {c: n for c, n in told.items() if n < 4 and c not in DIFFERENT} == {}

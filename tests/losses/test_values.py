@@ -1,98 +1,82 @@
-"""Loss values against real Keras, on every backend."""
+"""Losses against real Keras on every backend: values, dtypes and shapes; configs and names; what is refused."""
+
+import functools
+import re
 
 import numpy as np
 import pytest
 
-from tests.same_as_keras import assert_same, of_keras, of_ours
+import triceras
+from tests import same_as_keras, tables
+from tests.losses.cases import CASES, FACTS, FIT, INPUTS, function_of
+from triceras import losses
 
-random = np.random.RandomState(0)
-SHARES = random.rand(4, 3).astype("float32") + 0.1
-INPUTS = {
-    "a": random.randn(4, 3).astype("float32"),
-    "b": random.randn(4, 3).astype("float32"),
-    "zeros_and_ones": random.randint(0, 2, (4, 3)).astype("float32"),
-    "p": (SHARES / SHARES.sum(1, keepdims=True)).astype("float32"),
-    "hot": np.eye(3, dtype="float32")[[0, 2, 1, 2]],
-    "ids": np.array([0, 2, 1, 2]),
-    "steps": random.randn(4, 5, 3).astype("float32"),
-    "steps2": random.randn(4, 5, 3).astype("float32"),
-    "step_ids": random.randint(0, 3, (4, 5)),
-    "w": np.array([1.0, 0.0, 2.0, 0.5], "float32"),
-    "step_w": random.rand(4, 5).astype("float32"),
-    "unit": (SHARES / np.linalg.norm(SHARES, axis=1, keepdims=True)).astype("float32"),
-    "spelled": np.array([[1, 2, 0], [2, 2, 0], [1, 0, 0], [2, 1, 2]]),
-    "saturated": np.array([[0.0, 1.0], [1.0, 0.0]], "float32"),
-    "wrong": np.array([[1.0, 0.0], [0.5, 0.5]], "float32"),
-}
 L = "keras.losses."
-CASES = [
-    *(f"{L}{name}(a, b)" for name in (
-        "mean_squared_error", "mean_absolute_error", "mean_absolute_percentage_error",
-        "mean_squared_logarithmic_error", "huber", "log_cosh", "cosine_similarity", "hinge", "squared_hinge",
-    )),
-    *(f"{L}{name}(hot, p)" for name in (
-        "binary_crossentropy", "categorical_crossentropy", "kl_divergence", "poisson", "categorical_hinge",
-        "binary_focal_crossentropy", "categorical_focal_crossentropy", "dice", "tversky",
-    )),
-    *(f"{L}{name}()(steps, steps2, sample_weight=step_w)" for name in (
-        "MeanSquaredError", "MeanAbsoluteError", "MeanAbsolutePercentageError", "MeanSquaredLogarithmicError", "Huber",
-        "LogCosh", "CosineSimilarity", "Hinge", "SquaredHinge", "CategoricalHinge", "KLDivergence", "Poisson",
-    )),
-    *(f"{L}MeanSquaredError(reduction={reduction!r})(a, b, sample_weight=w)"
-      for reduction in (None, "none", "sum", "mean", "sum_over_batch_size", "mean_with_sample_weight")),
-    *(f"{L}MeanSquaredError(reduction={reduction!r})(a, b)" for reduction in (None, "sum", "mean_with_sample_weight")),
-    f"{L}huber(a, b, delta=0.5)",
-    f"{L}Huber(delta=2.0)(a, 5 * b)",
-    f"{L}log_cosh(a, 100 * b)",
-    f"{L}cosine_similarity(a, b, axis=0)",
-    f"{L}CosineSimilarity(axis=0)(a, b)",
-    f"{L}hinge(zeros_and_ones, b)",
-    f"{L}squared_hinge(2 * zeros_and_ones - 1, b)",
-    f"{L}binary_crossentropy(zeros_and_ones, b, from_logits=True, label_smoothing=0.2)",
-    f"{L}binary_crossentropy(saturated, wrong)",
-    f"{L}BinaryCrossentropy(axis=1)(steps > 0, 1 / (1 + np.exp(-steps2)))",
-    f"{L}BinaryCrossentropy(from_logits=True)(zeros_and_ones, b, sample_weight=w)",
-    f"{L}BinaryFocalCrossentropy(True, alpha=0.3, gamma=1.5, from_logits=True)(zeros_and_ones, b)",
-    f"{L}binary_focal_crossentropy(zeros_and_ones, p, label_smoothing=0.1)",
-    f"{L}categorical_crossentropy(hot, b, from_logits=True, label_smoothing=0.1)",
-    f"{L}categorical_crossentropy(saturated, wrong)",
-    f"{L}CategoricalCrossentropy(axis=1)(steps[:, :3], p[:, :, None] * step_w[:, None, :3])",
-    f"{L}CategoricalFocalCrossentropy(alpha=[0.2, 0.3, 0.5], gamma=1.0)(hot, p)",
-    f"{L}categorical_focal_crossentropy(hot, b, from_logits=True, label_smoothing=0.1)",
-    f"{L}sparse_categorical_crossentropy(ids, p)",
-    f"{L}sparse_categorical_crossentropy(ids[:, None], b, from_logits=True)",
-    f"{L}SparseCategoricalCrossentropy(from_logits=True)(step_ids, steps, sample_weight=step_w)",
-    f"{L}SparseCategoricalCrossentropy(from_logits=True)(ids.astype('float32'), b)",
-    f"{L}sparse_categorical_crossentropy(ids, p, ignore_class=2)",
-    f"{L}kl_divergence(saturated, wrong)",
-    f"{L}mean_absolute_percentage_error(saturated, wrong)",
-    f"{L}categorical_generalized_cross_entropy(ids, p, 0.5)",
-    f"{L}CategoricalGeneralizedCrossEntropy(q=0.3)(ids, p)",
-    f"{L}dice(zeros_and_ones, p, axis=1)",
-    f"{L}Dice(axis=(0, 1))(zeros_and_ones, p)",
-    f"{L}Tversky(alpha=0.3, beta=0.6, axis=1, reduction=None)(zeros_and_ones, p)",
-    f"{L}circle(ids, unit)",
-    f"{L}circle(ids, unit, remove_diagonal=False)",
-    f"{L}Circle(gamma=20.0, margin=0.2)(ids, unit)",
-    f"{L}circle(ids[:2], unit[:2], ref_labels=ids[2:], ref_embeddings=unit[2:], remove_diagonal=False)",
-    f"{L}ctc(spelled, 3 * steps)",
-    f"{L}CTC()(spelled, steps)",
-    f"{L}mean_squared_error(w, w[:, None] + 1)",
-    f"{L}mean_squared_error(step_w[:, :3, None], a)",
-    f"{L}MeanSquaredError()(steps, steps2, sample_weight=w[:, None])",
-    f"{L}MeanSquaredError()(steps, steps2, sample_weight=2.0)",
-    f"{L}MeanSquaredError(dtype='float16')(a, b)",
-    f"{L}MeanSquaredError()(ids, w)",
-]  # fmt: skip
-LENIENT = {f"{L}MeanSquaredError(dtype='float16')(a, b)": 2e-3, f"{L}log_cosh(a, 100 * b)": 1e-4}
+# Refused by both: the expression and what ours says.
+REFUSED = {
+    f"{L}Loss(reduction='auto')": "Invalid value for argument `reduction`. Expected one of ('sum_over_batch_size'",
+    f"{L}MeanSquaredError(dtype='float99')": "float99",
+    f"{L}CategoricalGeneralizedCrossEntropy(q=0)": "q must be in the interval (0, 1). Received: q=0",
+    f"{L}CategoricalGeneralizedCrossEntropy(q=1)": "q must be in the interval (0, 1). Received: q=1",
+    f"{L}get('nope')": "Could not interpret loss identifier: nope",
+    f"{L}get(3)": "Could not interpret loss identifier: 3",
+    f"{L}Loss()(a, b)": "must define `call(y_true, y_pred)`",
+    f"{L}MeanSquaredError()(a[:3], b)": "targets of shape (3, 3) with predictions of shape (4, 3)",
+    f"{L}MeanSquaredError()(a, b, sample_weight=[1.0, 2.0, 3.0, 4.0, 5.0])": "sample_weight of shape (5,) doesn't fit",
+    f"{L}categorical_crossentropy(hot[:, :2], p)": "(4, 2)",
+    f"{L}binary_crossentropy(hot[:, :2], p)": "(4, 2)",
+    f"{L}sparse_categorical_crossentropy(ids[:3], p)": "(3,)",
+    f"{L}binary_crossentropy(hot, p, axis=5)": "axis",
+    f"{L}ctc(ids, p)": "ctc needs targets of shape (batch, max label length)",
+}
+
+
+@functools.cache
+def values(backend):
+    with triceras.use_backend(backend):
+        return tables.of_ours(CASES, INPUTS, compiled=backend == "jax")  # one by one it would compile every op
 
 
 @pytest.fixture(scope="module")
 def expected():
-    return of_keras(CASES, **INPUTS)
+    facts = "\nresult |= {case: eval(case) for case in facts}"
+    code = tables.SHARED + tables.IN_KERAS + facts
+    return tables.run_keras(code, "jax", cases=[*CASES, *REFUSED], facts=FACTS, **INPUTS)
 
 
 @pytest.mark.oracle
 @pytest.mark.parametrize("case", CASES)
 def test_value(case, expected, backend):
-    assert_same(of_ours(case, **INPUTS), expected[case], rtol=LENIENT.get(case, 2e-5), atol=2e-6)
+    tables.assert_same(values(backend)[case], expected[case])
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("case", FACTS)
+def test_config_and_name(case, expected):
+    """Every entry of Keras's config; ours also has the settings that Keras forgets, as Huber's `delta`."""
+    ours, theirs = same_as_keras.of_ours(case), expected[case]
+    if isinstance(theirs, dict):
+        ours = {key: ours[key] for key in theirs}
+    same_as_keras.assert_same(ours, theirs)
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("case", REFUSED)
+def test_refused(case, expected):
+    assert isinstance(expected[case], str), "Keras takes it"
+    with triceras.use_backend("numpy"), pytest.raises(Exception, match=re.escape(REFUSED[case])):
+        same_as_keras.of_ours(case, **INPUTS)
+
+
+def test_the_tables_hold_every_loss():
+    assert set(FIT) == {name for name in losses.__all__ if isinstance(getattr(losses, name), type)} - {"Loss"}
+    functions = {name for name in losses.__all__ if not isinstance(getattr(losses, name), type)}
+    assert {function_of(name) for name in FIT} == functions - {"get", "serialize", "deserialize"}
+
+
+def test_settings_come_back_from_configs(backend):
+    for loss in (losses.Huber(2.0), losses.CosineSimilarity(1), losses.SparseCategoricalCrossentropy(axis=1)):
+        again = losses.deserialize(losses.serialize(loss))
+        assert again.get_config() == loss.get_config()
+        y_true = INPUTS["ids"] if "Sparse" in type(loss).__name__ else INPUTS["a"]
+        np.testing.assert_allclose(float(again(y_true, INPUTS["p"])), float(loss(y_true, INPUTS["p"])))

@@ -1,121 +1,126 @@
-"""Metric values over several batches, and configs, against real Keras, on every backend."""
+"""Metrics against real Keras on every backend: values over updates, dtypes and shapes, configs, Variables; refusals."""
+
+import functools
+import re
 
 import numpy as np
 import pytest
 
-from tests.same_as_keras import assert_same, of_keras, of_ours
+import triceras
+from tests import same_as_keras, tables
+from tests.conftest import INSTALLED
+from tests.metrics.cases import ALL, CASES, FACTS, FIT, INPUTS, PRELUDE
+from triceras import metrics, ops
 
-random = np.random.RandomState(0)
-SHARES = random.rand(6, 3).astype("float32") + 0.1
-INPUTS = {
-    "a": random.randn(6, 3).astype("float32"),
-    "b": random.randn(6, 3).astype("float32"),
-    "yes": random.randint(0, 2, 6).astype("float32"),
-    "score": random.rand(6).astype("float32"),
-    "score2": random.rand(6).astype("float32"),
-    "labels": random.randint(0, 2, (6, 3)),
-    "scores": random.rand(6, 3).astype("float32"),
-    "p": (SHARES / SHARES.sum(1, keepdims=True)).astype("float32"),
-    "hot": np.eye(3, dtype="float32")[[0, 2, 1, 2, 0, 0]],
-    "ids": np.array([0, 2, 1, 2, 0, 0]),
-    "ids2": np.array([0, 1, 1, 2, 2, 0]),
-    "steps": random.rand(6, 4, 3).astype("float32"),
-    "step_ids": random.randint(0, 3, (6, 4)),
-    "w": np.array([1.0, 0.0, 2.0, 0.5, 3.0, 1.0], "float32"),
-    "step_w": random.rand(6, 4).astype("float32"),
-}
-PRELUDE = """
-def after(metric, *batches):
-    for y_true, y_pred, *weights in batches:
-        metric.update_state(y_true, y_pred, sample_weight=weights[0] if weights else None)
-    return metric.result()
-
-def mean(metric, *batches):
-    for values, *weights in batches:
-        metric.update_state(values, sample_weight=weights[0] if weights else None)
-    return metric.result()
-
-def config(metric):
-    return {key: value for key, value in metric.get_config().items() if key != "name"}
-
-def names(metric):
-    return [[v.path.rpartition("/")[2], list(v.shape)] for v in metric.variables]
-"""
-REGRESSION = [
-    "MeanSquaredError", "RootMeanSquaredError", "MeanAbsoluteError", "MeanAbsolutePercentageError",
-    "MeanSquaredLogarithmicError", "LogCoshError", "CosineSimilarity", "Hinge", "SquaredHinge", "CategoricalHinge",
-    "PearsonCorrelation", "ConcordanceCorrelation",
-]  # fmt: skip
-COUNTS = ["TruePositives", "FalsePositives", "TrueNegatives", "FalseNegatives"]
-PLAIN = [*REGRESSION, *COUNTS, "KLDivergence", "Poisson", "BinaryCrossentropy", "CategoricalCrossentropy",
-         "BinaryAccuracy", "CategoricalAccuracy", "SparseCategoricalAccuracy", "TopKCategoricalAccuracy", "Accuracy",
-         "SparseCategoricalCrossentropy", "AUC", "Precision", "Recall", "Mean", "Sum", "F1Score", "FBetaScore",
-         "R2Score"]  # fmt: skip
+TABLES = {name: CASES[::12] if name == "jax" else CASES for name in INSTALLED}  # eagerly JAX compiles every op
 M = "keras.metrics."
-WITH_SCORES = [
-    "AUC()", "AUC(num_thresholds=5)", "AUC(thresholds=[0.6, 0.3])", "AUC(curve='PR')", "AUC(from_logits=True)",
-    "AUC(summation_method='minoring')", "AUC(summation_method='majoring', curve='PR')", "AUC(curve='PRGAIN')",
-    "Precision()", "Recall()", "Precision(thresholds=[0.2, 0.6])", "Recall(thresholds=0.4)",
-    "BinaryAccuracy(threshold=0.4)", "SensitivityAtSpecificity(0.4)", "SpecificityAtSensitivity(0.4)",
-    "PrecisionAtRecall(0.4)", "RecallAtPrecision(0.6)", "FalsePositives(thresholds=[0.1, 0.7])",
-    *(f"{name}()" for name in COUNTS),
-]  # fmt: skip
-WITH_LABELS = [
-    "AUC(multi_label=True)", "AUC(multi_label=True, num_labels=3, label_weights=[0.2, 0.3, 0.5])",
-    "AUC(label_weights=[0.2, 0.3, 0.5])", "AUC(multi_label=True, curve='PR')",
-    "Precision(top_k=2)", "Recall(top_k=1)", "Precision(class_id=1)", "Recall(top_k=2, class_id=0)",
-    "Precision(thresholds=0.4, top_k=2)", "SensitivityAtSpecificity(0.4, num_thresholds=20, class_id=2)",
-    "F1Score()", "F1Score(average='macro')", "FBetaScore(average='micro', beta=2.0, threshold=0.4)",
-    "FBetaScore(average='weighted', beta=0.5, threshold=0.3)", "BinaryAccuracy()", "BinaryCrossentropy()",
-]  # fmt: skip
-CASES = [
-    *(f"after({M}{name}(), (a, b), (b, a + b, w))" for name in REGRESSION),
-    *(f"after({M}{metric}, (yes, score), (yes, score2, w))" for metric in WITH_SCORES),
-    *(f"after({M}{metric}, (labels, scores), (labels, p, w))" for metric in WITH_LABELS),
-    f"after({M}RootMeanSquaredError(), (a, b), (b, a, np.abs(a)))",
-    f"after({M}KLDivergence(), (hot, p), (p, p[::-1], w))",
-    f"after({M}Poisson(), (hot, p), (p, p[::-1], w))",
-    f"after({M}CategoricalCrossentropy(label_smoothing=0.1), (hot, p, w))",
-    f"after({M}CategoricalAccuracy(), (hot, p), (hot, scores, w))",
-    f"after({M}SparseCategoricalAccuracy(), (ids, p), (ids[:, None], scores, w))",
-    f"after({M}SparseCategoricalAccuracy(), (step_ids, steps, step_w), (step_ids, steps))",
-    f"after({M}SparseCategoricalCrossentropy(), (ids, p), (step_ids, steps, step_w))",
-    f"after({M}TopKCategoricalAccuracy(k=2), (hot, p), (hot, 0 * p), (hot, scores, w))",
-    f"after({M}SparseTopKCategoricalAccuracy(k=2), (ids, p), (ids[:, None], scores), (step_ids, steps, step_w))",
-    f"after({M}SparseTopKCategoricalAccuracy(k=2, from_sorted_ids=True), (ids, np.array([[0, 1, 2]] * 6)))",
-    f"after({M}Accuracy(), (ids, ids2), (ids, ids2[:, None], w))",
-    f"after({M}R2Score(), (a, b), (b, a, w))",
-    f"after({M}R2Score(class_aggregation=None), (a, b, w))",
-    f"after({M}R2Score(class_aggregation='variance_weighted_average', num_regressors=2), (a, b))",
-    f"after({M}IoU(num_classes=3, target_class_ids=[0, 2]), (ids, ids2))",
-    f"after({M}IoU(num_classes=3, target_class_ids=[0], dtype='float32'), (ids, ids2, w), (ids2, ids))",
-    f"after({M}MeanIoU(num_classes=4, ignore_class=1), (ids, ids2))",
-    f"after({M}BinaryIoU(threshold=0.4), (yes, score))",
-    f"after({M}OneHotIoU(num_classes=3, target_class_ids=[0, 1]), (hot, p))",
-    f"after({M}OneHotMeanIoU(num_classes=3), (hot, p))",
-    f"after({M}MeanMetricWrapper(keras.losses.huber, delta=0.5), (a, b), (b, a, w))",
-    f"mean({M}Mean(), (a,), (a, w), (b, np.abs(a)), (steps, step_w), (3.0,), (2.0, 4.0))",
-    f"mean({M}Sum(), (a,), (a, w), (b, np.abs(a)), (steps, step_w), (3.0,), (2.0, 4.0))",
-    *(f"{M}{metric}(yes, score)" for metric in ("BinaryAccuracy()", "AUC()", "Precision()")),
-    *(f"names({M}{name}())" for name in PLAIN),
-    f"names({M}AUC(multi_label=True, num_labels=3))",
-    f"names({M}Precision(thresholds=[0.1, 0.2]))",
-    *(f"config({M}{name}())" for name in PLAIN if name != "CosineSimilarity"),
-    f"config({M}Precision(thresholds=[0.1, 0.2], top_k=3, class_id=1))",
-    f"config({M}AUC(thresholds=[0.5], curve='PR'))",
-    f"config({M}BinaryIoU(dtype='float32'))",
-    f"config({M}MeanIoU(num_classes=2, dtype='float32'))",
-    f"config({M}OneHotIoU(num_classes=2, target_class_ids=[1], dtype='float32'))",
-    f"config({M}PrecisionAtRecall(0.5))",
-]
+# Refused by both: the expression and what ours says.
+REFUSED = {
+    f"{M}get('nope')": "Could not interpret metric identifier: nope",
+    f"{M}Mean(dtype='float99')": "float99",
+    f"{M}BinaryAccuracy(threshold=1.5)": "Invalid value for argument `threshold`: expected 0 < threshold < 1, got 1.5",
+    f"{M}AUC(curve='x')": 'Invalid AUC curve value: "x"',
+    f"{M}AUC(summation_method='x')": 'Invalid AUC summation method value: "x"',
+    f"{M}AUC(num_thresholds=1)": "`num_thresholds` must be an integer > 1. Received: 1",
+    f"{M}AUC(num_labels=3)": "`num_labels` is needed only when `multi_label` is True",
+    f"after({M}AUC(multi_label=True), (yes, score))": "`y_pred` must have rank 2 when `multi_label=True`",
+    f"{M}Precision(thresholds=[0.1, 2.0])": "Threshold values must be in [0, 1]. Received: [2.0]",
+    f"{M}TruePositives(thresholds=-0.1)": "Threshold values must be in [0, 1]. Received: [-0.1]",
+    f"{M}SensitivityAtSpecificity(2)": "Argument `specificity` must be in the range [0, 1]. Received: 2",
+    f"{M}RecallAtPrecision(-1)": "Argument `precision` must be in the range [0, 1]. Received: -1",
+    f"{M}PrecisionAtRecall(0.5, num_thresholds=0)": "`num_thresholds` must be an integer > 0. Received: 0",
+    f"{M}FBetaScore(average='x')": "Received: average=x",
+    f"{M}FBetaScore(beta=-1.0)": "Received: beta=-1.0",
+    f"{M}FBetaScore(beta=1)": "Received: beta=1",
+    f"{M}F1Score(threshold=2.0)": "Expected 0 < threshold <= 1, got 2.0",
+    f"after({M}F1Score(), (yes, score))": "F1Score expects 2D inputs",
+    f"{M}R2Score(class_aggregation='x')": "Received: class_aggregation=x",
+    f"{M}R2Score(num_regressors=-1)": "Received: -1",
+    f"after({M}R2Score(), (yes, score))": "R2Score expects 2D inputs",
+    f"{M}IoU(2, [2])": "Target class id 2 is out of range, which is [0, 2)",
+    f"after({M}Mean(), (a, w2))": "doesn't fit values of shape",
+}
+
+
+@functools.cache
+def values(backend):
+    with triceras.use_backend(backend):
+        return tables.of_ours(TABLES[backend], INPUTS, PRELUDE)
 
 
 @pytest.fixture(scope="module")
 def expected():
-    return of_keras(CASES, PRELUDE, **INPUTS)
+    facts = "\nresult |= {case: eval(case) for case in facts}"
+    code = tables.SHARED + PRELUDE + tables.IN_KERAS + facts
+    return tables.run_keras(code, "tensorflow", cases=[*CASES, *REFUSED], facts=FACTS, **INPUTS)
 
 
 @pytest.mark.oracle
-@pytest.mark.parametrize("case", CASES)
-def test_value(case, expected, backend):
-    assert_same(of_ours(case, PRELUDE, **INPUTS), expected[case], rtol=3e-5, atol=3e-6)
+@pytest.mark.parametrize(("name", "case"), [(name, case) for name, table in TABLES.items() for case in table])
+def test_value(name, case, expected):
+    tables.assert_same(values(name)[case], expected[case])
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("case", FACTS)
+def test_config_and_variables(case, expected):
+    """Every entry of Keras's config; ours also has the settings that Keras forgets."""
+    with triceras.use_backend("numpy"):
+        ours, theirs = same_as_keras.of_ours(case, PRELUDE, **INPUTS), expected[case]
+    if isinstance(theirs, dict):
+        ours = {key: ours[key] for key in theirs}
+    same_as_keras.assert_same(ours, theirs)
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("case", REFUSED)
+def test_refused(case, expected):
+    assert isinstance(expected[case], str), "Keras takes it"
+    with triceras.use_backend("numpy"), pytest.raises(Exception, match=re.escape(REFUSED[case])):
+        same_as_keras.of_ours(case, PRELUDE, **INPUTS)
+
+
+def test_the_tables_hold_every_metric():
+    classes = {name for name in metrics.__all__ if isinstance(getattr(metrics, name), type)} - {"Metric"}
+    assert {metric.partition("(")[0] for metric in ALL} == classes
+
+
+def fresh():
+    """A metric of each kind, on NumPy, with its Variables, some of which take the data's shape."""
+    with triceras.use_backend("numpy"):
+        found = {metric: eval(f"metrics.{metric}", {"metrics": metrics, "keras": triceras}) for metric in FIT}
+        for name, metric in found.items():
+            metric.update_state(*(INPUTS[x] for x in FIT[name][:2]))
+            metric.reset_state()
+    return found
+
+
+BATCHES = [
+    {name: (INPUTS[t], INPUTS[p], INPUTS["w"]) for name, (t, p, *_) in FIT.items()},
+    {name: (INPUTS[t][::-1].copy(), INPUTS[p], INPUTS["w"][::-1].copy()) for name, (t, p, *_) in FIT.items()},
+]
+
+
+@functools.cache
+def eager_results():
+    eager = fresh()
+    for batch in BATCHES:
+        for name, metric in eager.items():
+            metric.update_state(*batch[name])
+    return {name: metric.result() for name, metric in eager.items()}
+
+
+def test_compiled_updates_equal_eager_ones(backend):
+    """All metrics, moved to the backend and updated twice by one compiled function."""
+    compiled = {name: metric.to_backend(backend) for name, metric in fresh().items()}
+
+    @triceras.jit
+    def update(batch):
+        for name, metric in compiled.items():
+            metric.update_state(*batch[name])
+        return {name: metric.result() for name, metric in compiled.items()}
+
+    for batch in BATCHES:
+        found = update({name: tuple(ops.convert_to_tensor(x) for x in arrays) for name, arrays in batch.items()})
+    for name, expected in eager_results().items():
+        np.testing.assert_allclose(ops.convert_to_numpy(found[name]), expected, rtol=1e-4, atol=1e-6, err_msg=name)

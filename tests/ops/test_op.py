@@ -82,7 +82,6 @@ def test_weak_scalars_keep_a_tensors_dtype(backend):
         (lambda: ops.categorical_crossentropy(np.ones((2, 3)), np.ones((2, 4))), "same shape"),
         (lambda: ops.solve(np.ones((2, 3)), np.ones(2)), r"ops.solve\(.*must hold square matrices"),
         (lambda: ops.scatter_update([0, 1], [[0]], [1], reduction="mean"), "'add', 'max', 'min', 'mul'; got 'mean'"),
-        (lambda: ops.one_hot(np.ones(2), 3, sparse=True), "sparse=True is not supported"),
     ],
 )
 def test_errors_name_op_argument_given_and_accepted(backend, call, message):

@@ -185,7 +185,7 @@ def test_the_policy_of_the_outermost_call_stays(path):
     refuse(UnsafeContent, h.keras_file(path, h.sequential(h.input_layer(4), entry)), custom_objects={"Sneaky": Sneaky})
 
 
-@pytest.mark.parametrize("name", ["TFSMLayer", "TorchModuleWrapper", "JaxLayer", "FlaxLayer"])
+@pytest.mark.parametrize("name", ["TFSMLayer", "TorchModuleWrapper"])
 def test_wrappers_of_outside_code_are_refused(path, name):
     entry = h.layer(name, name="w", filepath="/path/savedmodel", module_bytes="gASVAAAA")
     refuse(UnsafeContent, h.keras_file(path, h.sequential(h.input_layer(4), entry)))

@@ -11,6 +11,7 @@ COMMANDS = {
     "bench": "compare backends on a saved model or a script, and recommend one",
     "demo": "the main job: one model on every backend, on real data",
     "doctor": "check Python, the backends and the settings",
+    "launch": "run a script in several processes that train together",
     "run": "run a Keras script with `import keras` meaning Triceras",
 }
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from triceras.core import registry, tree
 from triceras.core.backend import Backend
+from triceras.core.dtypes import standardize_dtype
 from triceras.core.spec import Spec
 
 
@@ -35,7 +36,7 @@ class AbstractBackend(Backend):
 
     def convert(self, x: Any, dtype: str | None = None) -> Any:
         spec = _spec(x)
-        return Spec(spec.shape, dtype or _strong(spec.dtype))
+        return Spec(spec.shape, dtype or standardize_dtype(spec.dtype))
 
     def to_numpy(self, x: Any) -> Any:
         return x.__array__()
@@ -113,12 +114,6 @@ class _Direct(dict):
 
     def __missing__(self, name: str) -> Callable:
         return self.setdefault(name, self.backend.find(name))
-
-
-def _strong(dtype: Any) -> str:
-    from triceras.core.dtypes import standardize_dtype
-
-    return dtype if isinstance(dtype, str) else standardize_dtype(dtype)
 
 
 registry.add(AbstractBackend())

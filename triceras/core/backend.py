@@ -6,7 +6,7 @@ import abc
 from collections.abc import Callable
 from typing import Any
 
-from triceras.core import dtypes
+from triceras.core import dtypes, placement
 from triceras.core.spec import Spec
 
 
@@ -20,8 +20,10 @@ class Backend(abc.ABC):
     name: str
     tensor_types: tuple[type, ...]
     modules: tuple[Any, ...] = ()
-    rank = 0  # who wins when tensors of different backends meet: symbolic 2, abstract 1, values 0
+    rank = 0  # who wins when tensors of different backends meet: symbolic 2, abstract 1, values 0; sparse 0.5 more
+    sparse: Any = None  # what runs ops on sparse tensors, where there are such: see `backends/sparse.py`
     layer_mixin: type | None = None  # a class that layers on this backend also inherit
+    bridges: dict[str, Any] = {}  # what wraps the framework's own objects in layers, by the layers' class names
     seed_dtype = "uint32"
     has_gradients = True
     jit_takes_arrays = False  # whether compiled functions take NumPy arrays at less cost than `convert`
@@ -29,7 +31,7 @@ class Backend(abc.ABC):
     def __init__(self) -> None:
         from triceras.ops.op import Implementations
 
-        self.impls = Implementations(self)
+        self.home, self.impls = self, Implementations(self)
 
     def find(self, name: str) -> Callable | None:
         """The backend's own function for an op, or None."""
@@ -186,15 +188,16 @@ class Backend(abc.ABC):
         """Whether a function that `jit` gave has become as fast as it will, so that measuring it may begin."""
         return True
 
-    # --- hooks for distribution: identity until a distribution is in force --------------------------------------------
+    # --- distribution ------------------------------------------------------------------------------------------------
+
+    def engine(self) -> Any:
+        """What spreads work over devices and processes: a `triceras.distribution.engine.Engine`."""
+        raise NotImplementedError(f"Backend {self.name} runs on one device; it has nothing to distribute with.")
 
     def place_batch(self, batch: Any) -> Any:
         """A batch on its way into a step."""
-        return batch
-
-    def collect_logs(self, logs: Any) -> Any:
-        """A step's logs on their way out."""
-        return logs
+        distribution = placement.in_force(self)
+        return batch if distribution is None else self.engine().batch(batch, distribution)
 
     def seed_framework(self, seed: int) -> None:
         """Seed the framework's own generator, for user code that draws from it."""

@@ -9,7 +9,7 @@ from typing import Any
 from triceras.core import naming, registry, tree
 from triceras.core.abstract import AbstractBackend, _Direct
 from triceras.core.dtypes import standardize_dtype
-from triceras.core.spec import Spec
+from triceras.core.spec import SparseSpec, Spec
 
 
 class KerasTensor(Spec):
@@ -188,15 +188,13 @@ def has_symbolic(*values: Any) -> bool:
 
 def to_specs(values: Any) -> Any:
     """A tree with a plain `Spec` in place of each `KerasTensor`."""
-    return tree.map_structure(lambda x: Spec(x.shape, x.dtype) if isinstance(x, KerasTensor) else x, values)
+    kinds = (Spec, SparseSpec)
+    return tree.map_structure(lambda x: kinds[x.sparse](x.shape, x.dtype) if isinstance(x, KerasTensor) else x, values)
 
 
-def to_keras_tensors(specs: Any, name: str | None = None) -> Any:
+def to_keras_tensors(specs: Any) -> Any:
     """A tree with a fresh `KerasTensor` in place of each spec."""
-    return tree.map_structure(
-        lambda s: KerasTensor(s.shape, s.dtype, name=name and naming.auto_name(name)) if isinstance(s, Spec) else s,
-        specs,
-    )
+    return tree.map_structure(lambda s: KerasTensor(s.shape, s.dtype, s.sparse) if isinstance(s, Spec) else s, specs)
 
 
 class Operation:
@@ -232,7 +230,7 @@ class Operation:
 
     def symbolic_call(self, *args: Any, **kwargs: Any) -> Any:
         """Record a node and return its symbolic outputs."""
-        outputs = to_keras_tensors(self.compute_output_spec(*args, **kwargs), name=None)
+        outputs = to_keras_tensors(self.compute_output_spec(*args, **kwargs))
         Node(self, args, kwargs, outputs)
         return outputs
 
@@ -299,7 +297,7 @@ class OpCall(Operation):
 
     def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
         args, kwargs = to_specs((args, kwargs))
-        return self.op.spec(*args, **kwargs)
+        return self.op(*args, **kwargs)
 
 
 class SymbolicBackend(AbstractBackend):

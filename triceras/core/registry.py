@@ -98,8 +98,9 @@ _symbolic: list[Any] = []
 
 
 def add(backend: Any) -> None:
-    """Take in a backend that isn't chosen by name: the abstract and the symbolic one."""
+    """Take in a backend that isn't chosen by name: the abstract and the symbolic one, and those of sparse tensors."""
     _symbolic.append(backend)
+    _symbolic.sort(key=lambda backend: backend.rank)
     forget_types()
 
 
@@ -212,9 +213,8 @@ def _classify(x: Any) -> Any:
             return backend
     for info in BUILTIN.values():
         if info.name not in _loaded and info.framework in sys.modules and _is_of(x, info.framework):
-            backend = get(info.name)
-            if isinstance(x, backend.tensor_types):
-                return backend
+            get(info.name)
+            return _classify(x)
     return NO_VOTE
 
 
@@ -223,7 +223,13 @@ def _is_of(x: Any, framework: str) -> bool:
 
 
 def backend_of(*values: Any) -> Any:
-    """The backend that the tensors among some values belong to; None if there is no tensor.
+    """The backend that the tensors among some values belong to; None if there is no tensor."""
+    found = _vote(*values)
+    return found and found.home
+
+
+def _vote(*values: Any) -> Any:
+    """Which backend runs an operation on some values: theirs, or what it has for its sparse tensors.
 
     Symbolic tensors win over specs, specs over values, so that a graph may hold constants.
 
@@ -238,7 +244,7 @@ def backend_of(*values: Any) -> Any:
         if vote is NO_VOTE:
             continue
         if vote is NESTED:
-            vote = backend_of(*(x.values() if isinstance(x, dict) else x))
+            vote = _vote(*(x.values() if isinstance(x, dict) else x))
         elif vote is BOUND:
             vote = x.backend
         if vote is not None and vote is not found:
@@ -248,7 +254,7 @@ def backend_of(*values: Any) -> Any:
 
 def backend_for(types: tuple[type, ...], values: tuple) -> Any:
     """The backend that an operation on some values of these types runs on: their own, else the current one."""
-    found = backend_of(*values)
+    found = _vote(*values)
     if found is None:
         return current()
     votes = [BY_TYPE.get(t, NESTED) for t in types]  # the vote may have loaded a backend, which forgets all types
@@ -258,7 +264,7 @@ def backend_for(types: tuple[type, ...], values: tuple) -> Any:
 
 
 def _stronger(a: Any, b: Any) -> Any:
-    if a.rank != b.rank:
+    if a.rank != b.rank and (a.home is b.home or max(a.rank, b.rank) >= 1):
         return a if a.rank > b.rank else b
     raise TypeError(
         f"Tensors of two backends in one operation: {a.name} and {b.name}. Convert one of them first: "

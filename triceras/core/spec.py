@@ -16,6 +16,7 @@ class Spec(Operators):
     """
 
     __slots__ = ("shape", "dtype")
+    sparse = False
 
     def __init__(self, shape: Any, dtype: Any = "float32"):
         self.shape = tuple(shape)
@@ -39,3 +40,10 @@ class Spec(Operators):
             "A symbolic tensor has no values to turn into a NumPy array. Use triceras.ops on it, or wrap NumPy "
             "code in a layer."
         )
+
+
+class SparseSpec(Spec):
+    """The spec of a sparse tensor."""
+
+    __slots__ = ()
+    sparse = True

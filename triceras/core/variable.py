@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from triceras.core import dtypes, naming, registry
+from triceras.core import dtypes, naming, placement, registry
 from triceras.core.operators import Operators
 from triceras.core.scope import local, setting
 
@@ -92,6 +92,7 @@ class Variable(Operators):
         self.backend = registry.current()
         self.shape, self.dtype, value = _first_value(initializer, shape, dtype, self.path)
         self.native = self.backend.new_value(value, self.dtype, self._trainable)
+        placement.place(self)
 
     # --- value -----------------------------------------------------------------------------------------------------
 
@@ -187,6 +188,7 @@ class Variable(Operators):
             value = self.backend.to_numpy(self.native)
             self.backend = target
             self.native = target.new_value(value, self.dtype, self._trainable)
+            placement.place(self)
         return self
 
     def __reduce__(self) -> tuple:

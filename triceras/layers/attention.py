@@ -1,303 +1,285 @@
-"""Attention."""
+"""Attention of a query on a value, without heads: `Attention` (Luong) and `AdditiveAttention` (Bahdanau)."""
 
 from __future__ import annotations
 
-import math
+import abc
 from typing import Any
 
-import numpy as np
-
-from triceras import ops, regularizers
-from triceras.layers.activation_layers import Softmax
-from triceras.layers.einsum_dense import EinsumDense
+from triceras import ops, random
+from triceras.core import dtypes
+from triceras.core.seeds import SeedGenerator
+from triceras.core.spec import Spec
 from triceras.layers.layer import Layer
-from triceras.layers.regularization import Dropout
-from triceras.layers.settings import keep_settings, not_yet, positive_integer, settings_config
+from triceras.layers.shapes import is_shape
 
-__all__ = ["MultiHeadAttention"]
+__all__ = ["AdditiveAttention", "Attention"]
 
 
-class MultiHeadAttention(Layer):
-    """Attention with several heads (Vaswani et al. 2017, "Attention Is All You Need").
+class QueryAttention(Layer, abc.ABC):
+    """`softmax(scores(query, key)) @ value`: masks, dropout and outputs; a subclass defines the scores."""
 
-    Inputs: `query` `(batch, target, features)`, `value` and `key` `(batch, source, features)`; `key` is `value` by
-        default.
-    Output: `(batch, target, features of the query)`, or `output_shape` in place of the last.
-
-    Args:
-        num_heads: how many heads.
-        key_dim: size of a head's queries and keys.
-        value_dim: size of a head's values; `key_dim` by default.
-        dropout: which part of the attention scores is dropped in training.
-        use_bias: whether the projections have biases.
-        output_shape: features of the output.
-        attention_axes: the dimensions to attend over; all but batch and features by default.
-        sliding_window, use_gate: not supported yet.
-        flash_attention: whether fused kernels may be used; as configured by default.
-        kernel_initializer, bias_initializer: initializers or their names.
-        kernel_regularizer, bias_regularizer, activity_regularizer: regularizers or their names.
-        kernel_constraint, bias_constraint: constraints or their names.
-        seed: integer for the dropout.
-
-    Call arguments:
-        query_mask, value_mask, key_mask: bool `(batch, target)` or `(batch, source)`: which steps count.
-        attention_mask: bool `(batch, target, source)`.
-        return_attention_scores: whether the scores `(batch, heads, target, source)` come out, too.
-        use_causal_mask: whether a step sees only itself and those before it.
-
-    Example:
-        >>> import numpy as np
-        >>> import triceras
-        >>> layer = triceras.layers.MultiHeadAttention(num_heads=2, key_dim=3)
-        >>> x = np.ones((1, 4, 8))
-        >>> tuple(layer(x, x).shape)
-        (1, 4, 8)
-    """
-
-    query_dense: Any = None
-    key_dense: Any = None
-    value_dense: Any = None
-    output_dense: Any = None
-
-    def __init__(
-        self,
-        num_heads: int,
-        key_dim: int,
-        value_dim: int | None = None,
-        dropout: float = 0.0,
-        use_bias: bool = True,
-        output_shape: Any = None,
-        attention_axes: Any = None,
-        sliding_window: int | None = None,
-        flash_attention: bool | None = None,
-        kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        bias_constraint: Any = None,
-        use_gate: bool = False,
-        seed: int | None = None,
-        **kwargs: Any,
-    ):
-        super().__init__(activity_regularizer=activity_regularizer, **kwargs)
-        not_yet(sliding_window=sliding_window, use_gate=use_gate or None)
+    def __init__(self, use_scale: bool, dropout: float, seed: int | None, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.use_scale, self.dropout, self.seed = use_scale, fraction("dropout", dropout), seed
+        self.scale = None
+        if dropout > 0:
+            self.seed_generator = SeedGenerator(seed)
         self.supports_masking = True
-        self._num_heads, self._key_dim = positive_integer("num_heads", num_heads), positive_integer("key_dim", key_dim)
-        self._value_dim = value_dim or key_dim
-        self._dropout, self._use_bias, self.seed = dropout, use_bias, seed
-        self._output_shape = (
-            (output_shape,) if isinstance(output_shape, int) else None if output_shape is None else tuple(output_shape)
-        )
-        self._attention_axes = None if attention_axes is None else tuple(np.atleast_1d(attention_axes).tolist())
-        self._flash_attention = flash_attention
-        keep_settings(
-            self,
-            kernel_initializer=kernel_initializer,
-            bias_initializer=bias_initializer,
-            kernel_regularizer=kernel_regularizer,
-            bias_regularizer=bias_regularizer,
-            kernel_constraint=kernel_constraint,
-            bias_constraint=bias_constraint,
-        )
 
-    num_heads = property(lambda self: self._num_heads)
-    key_dim = property(lambda self: self._key_dim)
-    value_dim = property(lambda self: self._value_dim)
-    dropout = property(lambda self: self._dropout)
-    use_bias = property(lambda self: self._use_bias)
-    attention_axes = property(lambda self: self._attention_axes)
+    @abc.abstractmethod
+    def scores(self, query: Any, key: Any) -> Any:
+        """How well each query fits each key: `(batch, target, source)` before the softmax."""
 
-    def build(self, query_shape: Any, value_shape: Any, key_shape: Any = None) -> None:
-        key_shape = key_shape or value_shape
-        rank = len(query_shape)
-        if query_shape[-1] is None or value_shape[-1] is None or key_shape[-1] is None:
+    def build(self, input_shape: Any) -> None:
+        query, value, *key = self._shapes(input_shape)
+        key = key[0] if key else value
+        sizes = query[-1], key[-1]
+        if value[:-1] != key[:-1] or (None not in sizes and sizes[0] != sizes[1]):
             raise ValueError(
-                f"The features of query, value and key must be known. Received: {query_shape}, {value_shape}, "
-                f"{key_shape}"
+                f"{type(self).__name__} layer '{self.name}': the last dimension of query and key must be equal, and "
+                f"all others of value and key. Received: query {query}, value {value}, key {key}"
             )
-        if value_shape[1:-1] != key_shape[1:-1]:
-            raise ValueError(
-                "All dimensions of `value` and `key`, except the last one, must be equal. Received: "
-                f"value_shape={value_shape} and key_shape={key_shape}"
-            )
-        if self._attention_axes is None:
-            self._attention_axes = tuple(range(1, rank - 1))
-        else:
-            self._attention_axes = tuple(axis % rank for axis in self._attention_axes)
-        self.query_dense = self._projection("query", rank, self._key_dim)
-        self.key_dense = self._projection("key", len(key_shape), self._key_dim)
-        self.value_dense = self._projection("value", len(value_shape), self._value_dim)
-        self.output_dense = self._output_projection(rank, self._output_shape or (query_shape[-1],))
-        self._softmax = Softmax(axis=-1, dtype=self.dtype_policy)
-        self._dropout_layer = Dropout(self._dropout, seed=self.seed, dtype=self.dtype_policy)
-        projected = (*query_shape[:-1], self._num_heads, self._value_dim)
-        for layer, shape in (
-            (self.query_dense, query_shape),
-            (self.key_dense, key_shape),
-            (self.value_dense, value_shape),
-            (self.output_dense, projected),
-        ):
-            layer.build_from_config({"input_shape": shape})
-            layer.supports_masking = True  # masks are this layer's concern: no warning that a projection drops one
-        self._inverse_sqrt_key_dim = 1.0 / math.sqrt(self._key_dim)
         self.built = True
-
-    def _projection(self, name: str, rank: int, size: int) -> EinsumDense:
-        free = "abcdefghijklmnop"[: rank - 1]
-        equation = f"{free}x,xyz->{free}yz"
-        shape = (*(None,) * (rank - 2), self._num_heads, size)
-        return EinsumDense(equation, shape, bias_axes="yz" if self._use_bias else None, name=name, **self._weights())
-
-    def _output_projection(self, rank: int, shape: tuple) -> EinsumDense:
-        free, out = "abcdefghijklmnop"[: rank - 1], "uvwst"[: len(shape)]
-        equation = f"{free}yz,yz{out}->{free}{out}"
-        full = (*(None,) * (rank - 2), *shape)
-        return EinsumDense(
-            equation, full, bias_axes=out if self._use_bias else None, name="attention_output", **self._weights()
-        )
-
-    def _weights(self) -> dict[str, Any]:
-        names = (
-            "kernel_initializer",
-            "bias_initializer",
-            "kernel_regularizer",
-            "bias_regularizer",
-            "kernel_constraint",
-            "bias_constraint",
-        )
-        given = {name: getattr(self, name) for name in names}
-        for name in ("kernel_initializer", "bias_initializer"):
-            given[name] = type(given[name]).from_config(given[name].get_config())  # each projection draws its own
-        return {**given, "dtype": self.dtype_policy}
 
     def call(
         self,
-        query: Any,
-        value: Any,
-        key: Any = None,
-        query_mask: Any = None,
-        value_mask: Any = None,
-        key_mask: Any = None,
-        attention_mask: Any = None,
+        inputs: Any,
+        mask: Any = None,
+        training: bool | None = False,
+        return_attention_scores: bool = False,
+        use_causal_mask: bool = False,
+    ) -> Any:
+        query, value, *key = inputs
+        key = key[0] if key else value
+        query_mask, value_mask, *_ = self._masks(mask) or (None, None)
+        drops = bool(training) and self.dropout > 0
+        where = _where_to_look(query, key, value_mask, use_causal_mask)
+        if return_attention_scores or drops or len(query.shape) != 3 or not self._is_plain():
+            result, weights = self._attend(query, key, value, where, drops)
+        else:
+            result, weights = self._fused(query, key, value, where), None
+        if query_mask is not None:
+            kept = ops.expand_dims(ops.cast(query_mask, result.dtype), axis=-1)
+            result = ops.multiply(result, kept)
+        return (result, weights) if return_attention_scores else result
+
+    def _attend(self, query: Any, key: Any, value: Any, where: Any, drops: bool) -> tuple[Any, Any]:
+        scores = self.scores(query, key)
+        if where is not None:
+            low = ops.cast(-0.7 * dtypes.largest(self.compute_dtype), scores.dtype)
+            scores = ops.where(where, scores, low)
+        weights = ops.softmax(scores, axis=-1)
+        if drops:
+            weights = random.dropout(weights, self.dropout, seed=self.seed_generator)
+        return ops.matmul(weights, value), weights
+
+    def _is_plain(self) -> bool:
+        """Whether the scores are dot products alone, for which there are fused kernels."""
+        return False
+
+    def _fused(self, query: Any, key: Any, value: Any, where: Any) -> Any:
+        if self.scale is not None:
+            query = ops.multiply(query, self.scale)
+        query, key, value = (ops.expand_dims(x, axis=2) for x in (query, key, value))  # one head
+        where = None if where is None else ops.expand_dims(where, axis=1)
+        return ops.squeeze(ops.dot_product_attention(query, key, value, mask=where, scale=1.0), axis=2)
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        """The query's mask."""
+        masks = self._masks(mask)
+        return masks[0] if masks else None
+
+    def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
+        query, value, *_ = self._shapes(input_shape)
+        return (*query[:-1], value[-1])
+
+    def compute_output_spec(
+        self,
+        inputs: Any,
+        mask: Any = None,
         return_attention_scores: bool = False,
         training: bool | None = None,
         use_causal_mask: bool = False,
     ) -> Any:
-        key = value if key is None else key
-        fused = not (return_attention_scores or (training and self._dropout > 0))
-        masks = query_mask, value_mask, key_mask, attention_mask
-        causal = fused and use_causal_mask and self._attention_axes == (1,) and all(m is None for m in masks)
-        mask = None if causal else self._mask(query, value, *masks, use_causal_mask)
-        q, k, v = self.query_dense(query), self.key_dense(key), self.value_dense(value)
-        shape = ops.shape(q)
-        flat = [self._flatten(x) for x in (q, k, v)]
-        if fused:
-            out, scores = self._fused(*flat, mask, causal), None
-        else:
-            out, scores = self._composite(*flat, mask, training)
-        out = self.output_dense(self._unflatten(out, shape))
-        return (out, scores) if return_attention_scores else out
-
-    def _fused(self, q: Any, k: Any, v: Any, mask: Any, causal: bool) -> Any:
-        return ops.dot_product_attention(
-            *(q, k, v),
-            mask=None if mask is None else ops.expand_dims(mask, axis=1),
-            scale=self._inverse_sqrt_key_dim,
-            is_causal=causal,  # no mask at all, so that kernels can skip what nobody attends to
-            flash_attention=self._flash_attention,
-        )
-
-    def _composite(self, q: Any, k: Any, v: Any, mask: Any, training: bool | None) -> tuple[Any, Any]:
-        scores = ops.einsum("bthk,bshk->bhts", ops.multiply(q, self._inverse_sqrt_key_dim), k)
-        scores = self._softmax(scores, mask=None if mask is None else ops.expand_dims(mask, axis=1))
-        return ops.einsum("bhts,bshv->bthv", self._dropout_layer(scores, training=training), v), scores
-
-    # --- any attention axes: those attended over become one dimension, the others join the batch ----------------------
-
-    def _axis_order(self, rank: int) -> tuple[int, ...]:
-        axes = self._attention_axes
-        return (*(i for i in range(rank - 2) if i not in axes), *axes, rank - 2, rank - 1)
-
-    def _flatten(self, x: Any) -> Any:
-        rank = len(x.shape)
-        if rank == 4:
-            return x
-        x = ops.transpose(x, self._axis_order(rank))
-        batches = rank - 2 - len(self._attention_axes)
-        shape = ops.shape(x)
-        return ops.reshape(x, (-1, *((_product(shape[batches:-2]),)), *shape[-2:]))
-
-    def _unflatten(self, x: Any, shape: tuple) -> Any:
-        rank = len(shape)
-        if rank == 4:
-            return x
-        order = self._axis_order(rank)
-        x = ops.reshape(x, (*(shape[i] for i in order[:-1]), self._value_dim))
-        return ops.transpose(x, tuple(np.argsort(order).tolist()))
-
-    def _mask(
-        self, query: Any, value: Any, query_mask: Any, value_mask: Any, key_mask: Any, attention_mask: Any, causal: bool
-    ) -> Any:
-        """All masks in one: bool `(batch, target, source)`, or None."""
-        parts = []
-        if query_mask is not None:
-            parts.append(ops.expand_dims(ops.cast(query_mask, "bool"), axis=-1))
-        if value_mask is not None:
-            parts.append(ops.expand_dims(ops.cast(value_mask, "bool"), axis=-2))
-        if key_mask is not None:
-            parts.append(ops.expand_dims(ops.cast(key_mask, "bool"), axis=-2))
-        if causal:
-            parts.append(self._causal_mask(query, value))
-        if attention_mask is not None:
-            parts.append(ops.cast(attention_mask, "bool"))
-        mask = None
-        for part in parts:
-            mask = part if mask is None else ops.logical_and(mask, part)
-        return mask
-
-    def _causal_mask(self, query: Any, value: Any) -> Any:
-        rows = ops.expand_dims(ops.arange(ops.shape(query)[1], dtype="int32"), axis=-1)
-        columns = ops.expand_dims(ops.arange(ops.shape(value)[1], dtype="int32"), axis=0)
-        return ops.expand_dims(ops.greater_equal(rows, columns), axis=0)
-
-    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
-        return previous_mask  # the query's
-
-    def compute_output_shape(self, query_shape: Any, value_shape: Any, key_shape: Any = None) -> tuple[int | None, ...]:
-        return (*query_shape[:-1], *(self._output_shape or (query_shape[-1],)))
-
-    def compute_output_spec(
-        self, query: Any, value: Any, key: Any = None, *args: Any, return_attention_scores: bool = False, **kwargs: Any
-    ) -> Any:
-        from triceras.core.spec import Spec
-
-        out = Spec(self.compute_output_shape(query.shape, value.shape), self.compute_dtype)
-        if not return_attention_scores:
-            return out
-        sizes = [_product(tuple(x.shape[a] for a in self._attention_axes)) for x in (query, value)]
-        return out, Spec((query.shape[0], self._num_heads, *sizes), self.compute_dtype)
+        query, value = inputs[0].shape, inputs[1].shape
+        out = Spec(self.compute_output_shape([x.shape for x in inputs]), self.compute_dtype)
+        return (out, Spec((*query[:-1], value[-2]), self.compute_dtype)) if return_attention_scores else out
 
     def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "num_heads": self._num_heads,
-            "key_dim": self._key_dim,
-            "value_dim": self._value_dim,
-            "dropout": self._dropout,
-            "use_bias": self._use_bias,
-            "use_gate": False,
-            "output_shape": self._output_shape,
-            "attention_axes": self._attention_axes,
-            "sliding_window": None,
-            **settings_config(self, "kernel_initializer", "bias_initializer", "kernel_regularizer", "bias_regularizer"),
-            "activity_regularizer": regularizers.serialize(self.activity_regularizer),
-            **settings_config(self, "kernel_constraint", "bias_constraint"),
-            "seed": self.seed,
-        }
+        return {**super().get_config(), "use_scale": self.use_scale, "dropout": self.dropout, "seed": self.seed}
+
+    def _shapes(self, shapes: Any) -> list[tuple]:
+        """The inputs' shapes, two or three.
+
+        Raises:
+            ValueError: there is another number.
+        """
+        name = type(self).__name__
+        if not isinstance(shapes, (list, tuple)) or is_shape(shapes):
+            raise ValueError(
+                f"{name} layer must be called on a list of inputs, namely [query, value] or [query, value, key]. "
+                f"Received: inputs={shapes}."
+            )
+        if len(shapes) not in (2, 3):
+            raise ValueError(
+                f"{name} layer accepts inputs list of length 2 or 3, namely [query, value] or [query, value, key]. "
+                f"Received length: {len(shapes)}."
+            )
+        return [tuple(s) for s in shapes]
+
+    def _masks(self, mask: Any) -> Any:
+        """The masks, one for each input, or None.
+
+        Raises:
+            ValueError: it is one mask, or another number of them.
+        """
+        if mask is not None and not isinstance(mask, (list, tuple)):
+            raise ValueError(
+                f"{type(self).__name__} layer mask must be a list, namely [query_mask, value_mask]. Received: one mask "
+                f"of shape {getattr(mask, 'shape', None)}."
+            )
+        if mask is not None and len(mask) not in (2, 3):
+            raise ValueError(
+                f"{type(self).__name__} layer accepts mask list of length 2 or 3, namely [query_mask, value_mask] or "
+                f"[query_mask, value_mask, key_mask]. Received length: {len(mask)}."
+            )
+        return mask
 
 
-def _product(sizes: Any) -> Any:
-    """The product of dimensions, None (or -1 for `reshape`) where one isn't known."""
-    return -1 if any(not isinstance(d, int) for d in sizes) else math.prod(sizes)
+class Attention(QueryAttention):
+    """Dot-product attention (Luong et al. 2015, "Effective Approaches to Attention-based Neural Machine Translation").
+
+    Inputs: a list of query `(batch, target, features)`, value `(batch, source, value features)` and maybe key
+        `(batch, source, features)`; the key is the value by default.
+    Output: `(batch, target, value features)`, with `return_attention_scores` also the scores `(batch, target, source)`.
+
+    Args:
+        use_scale: whether the scores are multiplied by a trained number.
+        score_mode: `"dot"`: query · key; `"concat"`: a trained number times the sum of `tanh(query + key)`.
+        dropout: which part of the scores is dropped in training, from 0 to 1.
+        seed: integer for the dropout; drawn by default.
+
+    Call arguments:
+        mask: list `[query_mask, value_mask]` of bool `(batch, target)` and `(batch, source)`, or None in their places;
+            outputs of masked queries are zero, masked values aren't looked at. The inputs' own masks by default.
+        return_attention_scores: whether the scores come out, too.
+        use_causal_mask: whether a step sees only itself and those before it.
+
+    Raises:
+        ValueError: `score_mode` or `dropout` is none of these, or the inputs don't fit together.
+
+    Example:
+        >>> import numpy as np
+        >>> import triceras
+        >>> query, value = np.ones((1, 2, 4)), np.ones((1, 3, 4))
+        >>> tuple(triceras.layers.Attention()([query, value]).shape)
+        (1, 2, 4)
+    """
+
+    def __init__(
+        self,
+        use_scale: bool = False,
+        score_mode: str = "dot",
+        dropout: float = 0.0,
+        seed: int | None = None,
+        **kwargs: Any,
+    ):
+        super().__init__(use_scale, dropout, seed, **kwargs)
+        if score_mode not in ("dot", "concat"):
+            raise ValueError(
+                "Invalid value for argument score_mode. Expected one of {'dot', 'concat'}. Received: "
+                f"score_mode={score_mode}"
+            )
+        self.score_mode, self.concat_score_weight = score_mode, None
+
+    def build(self, input_shape: Any) -> None:
+        super().build(input_shape)
+        if self.use_scale:
+            self.scale = self.add_weight((), "ones", name="scale")
+        if self.score_mode == "concat":
+            self.concat_score_weight = self.add_weight((), "ones", name="concat_score_weight")
+
+    def scores(self, query: Any, key: Any) -> Any:
+        if self._is_plain():
+            found = ops.matmul(query, ops.swapaxes(key, -1, -2))
+            return found if self.scale is None else ops.multiply(found, self.scale)
+        pairs = _pairs(query, key)
+        if self.scale is not None:
+            pairs = ops.multiply(pairs, self.scale)
+        return ops.multiply(ops.sum(ops.tanh(pairs), axis=-1), self.concat_score_weight)
+
+    def _is_plain(self) -> bool:
+        return self.score_mode == "dot"
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "score_mode": self.score_mode}
+
+
+class AdditiveAttention(QueryAttention):
+    """Additive attention.
+
+    Bahdanau et al. 2014, "Neural Machine Translation by Jointly Learning to Align and Translate".
+    The scores are the sum of `scale * tanh(query + key)` over the features.
+
+    Inputs: a list of query `(batch, target, features)`, value `(batch, source, value features)` and maybe key
+        `(batch, source, features)`; the key is the value by default.
+    Output: `(batch, target, value features)`, with `return_attention_scores` also the scores `(batch, target, source)`.
+
+    Args:
+        use_scale: whether a trained number for each feature weighs it; a plain sum otherwise.
+        dropout: which part of the scores is dropped in training, from 0 to 1.
+        seed: integer for the dropout; drawn by default.
+
+    Call arguments:
+        mask, return_attention_scores, use_causal_mask: see `Attention`.
+
+    Raises:
+        ValueError: `dropout` isn't between 0 and 1, or the inputs don't fit together.
+
+    Example:
+        >>> import numpy as np
+        >>> import triceras
+        >>> query, value = np.ones((1, 2, 4)), np.ones((1, 3, 4))
+        >>> out, scores = triceras.layers.AdditiveAttention()([query, value], return_attention_scores=True)
+        >>> tuple(out.shape), tuple(scores.shape)
+        ((1, 2, 4), (1, 2, 3))
+    """
+
+    def __init__(self, use_scale: bool = True, dropout: float = 0.0, **kwargs: Any):
+        super().__init__(use_scale, dropout, kwargs.pop("seed", None), **kwargs)
+
+    def build(self, input_shape: Any) -> None:
+        super().build(input_shape)
+        if self.use_scale:
+            self.scale = self.add_weight((input_shape[-1][-1],), "glorot_uniform", name="scale")
+
+    def scores(self, query: Any, key: Any) -> Any:
+        found = ops.tanh(_pairs(query, key))
+        return ops.sum(found if self.scale is None else ops.multiply(found, self.scale), axis=-1)
+
+
+def fraction(name: str, value: Any) -> float:
+    """The value, checked.
+
+    Raises:
+        ValueError: it is no number from 0 to 1.
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1:
+        raise ValueError(
+            f"Invalid value for argument `{name}`. Expected a number from 0 to 1. Received: {name}={value!r}"
+        )
+    return value
+
+
+def _pairs(query: Any, key: Any) -> Any:
+    """The sum of each query and each key."""
+    return ops.add(ops.expand_dims(query, axis=-2), ops.expand_dims(key, axis=-3))
+
+
+def _where_to_look(query: Any, key: Any, value_mask: Any, causal: bool) -> Any:
+    """The masks of the scores in one, bool, or None."""
+    parts = [] if value_mask is None else [ops.expand_dims(ops.cast(value_mask, "bool"), axis=-2)]
+    if causal:
+        rows, columns = (ops.arange(ops.shape(x)[-2], dtype="int32") for x in (query, key))
+        parts.append(ops.greater_equal(ops.expand_dims(rows, axis=-1), columns)[None])
+    return ops.logical_and(*parts) if len(parts) == 2 else parts[0] if parts else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import abc
 import functools
+import inspect
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -39,6 +40,12 @@ class LayerType(abc.ABCMeta):
         self.__init__(*args, **kwargs)
         return self
 
+    @property
+    def __signature__(cls) -> inspect.Signature:
+        """The constructor's, which `__call__` above would hide from help and editors."""
+        whole = inspect.signature(unbound_class(cls).__init__)
+        return whole.replace(parameters=list(whole.parameters.values())[1:])
+
 
 def create(cls: type, backend: Any) -> Any:
     """An empty instance on a backend, with the mixin's own state set up so that attributes may come in any order."""
@@ -72,6 +79,7 @@ def track_natively(layer: Any) -> None:
 def move(layer: Any, name: Any) -> None:
     """Move a layer and all that it holds to another backend, in place."""
     target = registry.get(name)
+    check_move(layer, target)
     layers = [x for x in layer._flatten_layers() if x.backend is not target]
     for x in layers:
         for variable in held(x, (Variable,)):
@@ -80,6 +88,17 @@ def move(layer: Any, name: Any) -> None:
             value.to_backend(target)
     for x in layers:
         rebind(x, target)
+
+
+def check_move(layer: Any, target: Any) -> None:
+    """Ask all layers that wrap something of their backend's framework whether they can go to another.
+
+    Raises:
+        ValueError: one can't.
+    """
+    for x in layer._flatten_layers():
+        if x.backend is not target and hasattr(x, "_check_move"):
+            x._check_move(target)
 
 
 def held(layer: Any, kinds: tuple[type, ...]) -> list[Any]:

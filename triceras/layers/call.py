@@ -27,7 +27,7 @@ class Signature(NamedTuple):
     """What is known of a class's `call`, worked out once.
 
     Args:
-        names: its parameters, in order.
+        names: its parameters, in order; with `*args`, those before it.
         training: whether it takes `training`.
         default_training: that parameter's default.
         mask_of: from a parameter of masks to the parameter whose masks they are.
@@ -39,7 +39,6 @@ class Signature(NamedTuple):
     default_training: Any
     mask_of: dict[str, str]
     open: bool
-    variadic: bool
 
 
 @functools.cache
@@ -47,18 +46,18 @@ def signature_of(call: Any) -> Signature:
     """The signature of a `call` function (not bound)."""
     parameters = [p for p in inspect.signature(call).parameters.values() if p.name != "self"]
     named = [p for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY, p.POSITIONAL_ONLY)]
-    names = tuple(p.name for p in named)
+    variadic = any(p.kind is p.VAR_POSITIONAL for p in parameters)
+    names = tuple(p.name for p in named if not (variadic and p.kind is p.KEYWORD_ONLY))
     mask_of = {f"{name}_mask": name for name in names if f"{name}_mask" in names}
     if "mask" in names and names:
         mask_of["mask"] = names[0]
     defaults = {p.name: p.default for p in named if p.default is not p.empty}
     return Signature(
         names,
-        "training" in names,
+        any(p.name == "training" for p in named),
         defaults.get("training"),
         mask_of,
         any(p.kind is p.VAR_KEYWORD for p in parameters),
-        any(p.kind is p.VAR_POSITIONAL for p in parameters),
     )
 
 
@@ -83,7 +82,7 @@ def _convert(layer: Any, x: Any, dtype: str | None, positional: bool) -> Any:
     if x is None or isinstance(x, KerasTensor):
         return x
     if isinstance(x, Spec):
-        return Spec(x.shape, dtype) if dtype and dtypes.is_float(x.dtype) else x
+        return type(x)(x.shape, dtype) if dtype and dtypes.is_float(x.dtype) else x
     if type(x) is list:
         return [_convert(layer, v, dtype, positional) for v in x]
     if isinstance(x, (list, tuple, dict)):
@@ -137,7 +136,8 @@ def masks_of(values: Any) -> Any:
 
 def by_name(signature: Signature, args: tuple, kwargs: dict[str, Any]) -> dict[str, Any]:
     """All given arguments by their names."""
-    named = dict(zip(signature.names, args, strict=False))
+    beyond = (f"args[{i}]" for i in itertools.count())
+    named = dict(zip(itertools.chain(signature.names, beyond), args, strict=False))
     named.update(kwargs)
     return named
 

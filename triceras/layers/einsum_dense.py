@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from triceras import activations, ops, regularizers
-from triceras.layers.layer import Layer
-from triceras.layers.settings import keep_settings, make_weight, not_yet, settings_config
+from triceras.layers.adaptable import Quantizable
+from triceras.layers.settings import keep_settings, make_weight, settings_config
 
 __all__ = ["EinsumDense"]
 
 _SPARE = "0123456789"  # stand for the dimensions of an ellipsis
 
 
-class EinsumDense(Layer):
+class EinsumDense(Quantizable):
     """`activation(einsum(equation, inputs, kernel) + bias)`.
 
     Args:
@@ -24,7 +24,9 @@ class EinsumDense(Layer):
         kernel_initializer, bias_initializer: initializers or their names.
         kernel_regularizer, bias_regularizer: regularizers or their names.
         kernel_constraint, bias_constraint: constraints or their names.
-        lora_rank, lora_alpha, gptq_unpacked_column_size, quantization_config: not supported yet.
+        lora_rank, lora_alpha: rank and weight of an adapter that `build` makes: see `enable_lora`.
+        gptq_unpacked_column_size: for files of weights quantized by GPTQ, which can't be used yet.
+        quantization_config: how to quantize: see `quantize`.
 
     Raises:
         ValueError: the equation isn't of that form, or doesn't fit the shapes.
@@ -57,8 +59,7 @@ class EinsumDense(Layer):
         quantization_config: Any = None,
         **kwargs: Any,
     ):
-        super().__init__(**kwargs)
-        not_yet(lora_rank=lora_rank, lora_alpha=lora_alpha, quantization_config=quantization_config)
+        super().__init__(lora_rank=lora_rank, lora_alpha=lora_alpha, quantization_config=quantization_config, **kwargs)
         self.equation = equation
         self.partial_output_shape = (output_shape,) if isinstance(output_shape, int) else tuple(output_shape)
         self.bias_axes = bias_axes
@@ -80,7 +81,9 @@ class EinsumDense(Layer):
         self.kernel = make_weight(self, "kernel", kernel_shape)
         if bias_shape is not None:
             self.bias = make_weight(self, "bias", bias_shape)
+        self._input_rank = len(input_shape)
         self.built = True
+        self._adapt()
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
         x = ops.einsum(self.equation, inputs, self.kernel)
@@ -90,25 +93,6 @@ class EinsumDense(Layer):
 
     def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
         return analyze(self.equation, self.bias_axes, input_shape, self.partial_output_shape)[2]
-
-    def enable_lora(
-        self,
-        rank: int,
-        lora_alpha: float | None = None,
-        a_initializer: Any = "he_uniform",
-        b_initializer: Any = "zeros",
-    ) -> None:
-        """Not supported yet."""
-        not_yet(rank=rank)
-
-    @property
-    def variable_serialization_spec(self) -> dict[str | None, list[str]]:
-        """The names of the variables in a file, by quantization mode."""
-        return {None: ["kernel", "bias"]}
-
-    def quantized_build(self, kernel_shape: Any, mode: str, config: Any = None) -> None:
-        """Not supported yet."""
-        not_yet(mode=mode)
 
     def get_config(self) -> dict[str, Any]:
         return {
@@ -120,7 +104,6 @@ class EinsumDense(Layer):
             **settings_config(self, "kernel_initializer", "bias_initializer", "kernel_regularizer", "bias_regularizer"),
             "activity_regularizer": regularizers.serialize(self.activity_regularizer),
             **settings_config(self, "kernel_constraint", "bias_constraint"),
-            "quantization_config": None,
         }
 
 
@@ -136,6 +119,19 @@ def _parts(equation: str) -> tuple[str, str, str]:
     return inputs, kernel, output
 
 
+def letters(equation: str, rank: int) -> tuple[str, str, str]:
+    """The letters of inputs, kernel and output, for inputs of some rank; digits stand for what an ellipsis does.
+
+    Raises:
+        ValueError: the equation is for another rank.
+    """
+    inputs, kernel, output = _parts(equation)
+    extra = rank - len(inputs.replace("...", ""))
+    if ("..." not in inputs and extra) or extra < 0:
+        raise ValueError(f"Equation '{equation}' doesn't fit an input of {rank} dimensions.")
+    return inputs.replace("...", _SPARE[:extra]), kernel, output.replace("...", _SPARE[:extra])
+
+
 def analyze(
     equation: str, bias_axes: str | None, input_shape: Any, output_shape: tuple
 ) -> tuple[tuple[int, ...], tuple[int, ...] | None, tuple[int | None, ...]]:
@@ -147,11 +143,7 @@ def analyze(
         input_shape: with the batch dimension.
         output_shape: without it; None where the input decides.
     """
-    inputs, kernel, output = _parts(equation)
-    extra = len(input_shape) - len(inputs.replace("...", ""))
-    if ("..." not in inputs and extra) or extra < 0:
-        raise ValueError(f"Equation '{equation}' doesn't fit an input of {len(input_shape)} dimensions: {input_shape}")
-    inputs, output = inputs.replace("...", _SPARE[:extra]), output.replace("...", _SPARE[:extra])
+    inputs, kernel, output = letters(equation, len(input_shape))
     sizes = dict(zip(inputs, input_shape, strict=True))
     # `output_shape` leaves out the batch; after a trailing ellipsis it is aligned at the front, otherwise at the end.
     trailing = "..." in equation and not equation.replace(" ", "").startswith("...")

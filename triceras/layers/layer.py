@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from triceras import dtype_policies
-from triceras.core import dtypes, masks, naming, registry, tree
+from triceras.core import dtypes, masks, naming, placement, registry, tree
 from triceras.core.graph import Node, Operation, has_symbolic, to_keras_tensors, to_specs
 from triceras.core.scope import local, use_backend
 from triceras.core.seeds import SeedGenerator
@@ -19,7 +19,7 @@ from triceras.core.variable import Variable, autocast_scope
 from triceras.layers import binding
 from triceras.layers.call import CallContext, by_name, convert_inputs, explain, fill_masks, masks_of, signature_of
 from triceras.layers.input_spec import check_inputs
-from triceras.layers.shapes import declared, holds_tensors, shapes_of, to_shape, traced
+from triceras.layers.shapes import declared, holds_sparse, holds_tensors, shapes_of, to_shape, traced
 
 
 class Layer(Operation, metaclass=binding.LayerType):
@@ -86,13 +86,13 @@ class Layer(Operation, metaclass=binding.LayerType):
         from triceras import regularizers
 
         self.activity_regularizer = regularizers.get(activity_regularizer)
+        self._path = self.name
         self.dtype_policy = dtype_policies.get(dtype)
         self.autocast = autocast
         self._trainable = bool(trainable)
-        self._path = self.name
         self._loss_call = 0
         self.input_spec = None
-        self.supports_masking = bool(self.__dict__.get("supports_masking", False))
+        self.supports_masking = self._makes_masks() or bool(self.__dict__.get("supports_masking", False))
         self.allow_non_tensor_positional_args = False
 
     # --- attributes ------------------------------------------------------------------------------------------------
@@ -155,15 +155,17 @@ class Layer(Operation, metaclass=binding.LayerType):
     @dtype_policy.setter
     def dtype_policy(self, value: Any) -> None:
         policy = dtype_policies.get(value)
+        own = policy.at(self._path)
         self.__dict__.update(
             _dtype_policy=policy,
-            compute_dtype=policy.compute_dtype,
-            _reads_in=policy.compute_dtype if policy.compute_dtype != policy.variable_dtype else None,
+            _own_policy=own,
+            compute_dtype=own.compute_dtype,
+            _reads_in=own.compute_dtype if own.compute_dtype != own.variable_dtype else None,
         )
 
-    dtype = variable_dtype = property(lambda self: self._dtype_policy.variable_dtype)
+    dtype = variable_dtype = property(lambda self: self._own_policy.variable_dtype)
     input_dtype = property(lambda self: self.compute_dtype)
-    quantization_mode = property(lambda self: self._dtype_policy.quantization_mode)
+    quantization_mode = property(lambda self: self._own_policy.quantization_mode)
 
     # --- variables -------------------------------------------------------------------------------------------------
 
@@ -244,6 +246,8 @@ class Layer(Operation, metaclass=binding.LayerType):
     def _own(self, variable: Variable) -> None:
         self._own_variables.append(variable)
         binding.in_order(self)
+        if not self._trainable and _made_trainable(variable):
+            variable.trainable = False
         if self.backend.layer_mixin is not None:
             self._track_variable(variable.name, variable)
 
@@ -411,8 +415,8 @@ class Layer(Operation, metaclass=binding.LayerType):
         """Take note of a call after which another like it needs no more checks."""
         plain = converted is x and isinstance(x, self.backend.tensor_types) and not isinstance(x, Spec)
         simple = self._settled and self.activity_regularizer is None and not self._makes_masks()
-        if plain and simple:
-            takes = signature.training and signature.names[0] != "training"
+        if plain and simple and placement.in_force() is None:
+            takes = signature.training and signature.names[:1] != ("training",)
             self.__dict__["_last_plain_call"] = (type(x), x.dtype, x.shape, takes, signature.default_training)
 
     def _call_anew(self, call: CallContext, args: tuple, kwargs: dict[str, Any]) -> Any:
@@ -421,11 +425,11 @@ class Layer(Operation, metaclass=binding.LayerType):
                 f"In layer {type(self).__name__}, you forgot to call `super().__init__()` as the first statement in "
                 "the `__init__()` method."
             )
+        self._find_path()
         signature = signature_of(type(self).call)
         alone = args[0] if len(args) == 1 and not kwargs else None
         args, kwargs = convert_inputs(self, args, kwargs)
-        given = kwargs.get("training")
-        training = given if given is not None else call.training
+        training = call.training if (given := kwargs.get("training")) is None else given
         if training is None:
             training = self.__dict__.get("training")  # set by `train()` and `eval()` of a torch module
         if training is None:
@@ -436,6 +440,8 @@ class Layer(Operation, metaclass=binding.LayerType):
         previous = masks_of(args[0] if args else next(iter(kwargs.values()), None)) if masked else None
         if masked and signature.mask_of:
             fill_masks(signature, args, kwargs)
+        if "mask" in signature.mask_of and kwargs.get("mask") is not None:
+            previous, masked = kwargs["mask"], True
         if signature.training and "training" not in signature.names[: len(args)]:
             if training is not None:
                 kwargs["training"] = training
@@ -443,23 +449,29 @@ class Layer(Operation, metaclass=binding.LayerType):
             kwargs.pop("training", None)
         outer, call.training = call.training, training
         try:
-            if self._settled:
-                self._check_specs(args, kwargs)
-                outputs = self._run(args, kwargs)
-            else:
-                with self._naming():
-                    self._prepare(signature, args, kwargs)
-                    self._check_specs(args, kwargs)
-                    outputs = self._run(args, kwargs)
-                self._settled = self.built
+            outputs = self._checked(signature, args, kwargs)
         finally:
             call.training = outer
+        if (distribution := placement.in_force(self.backend)) is not None:
+            outputs = distribution.relaid(self.path, outputs)
         if self.activity_regularizer is not None:
             self._regularize_outputs(outputs)
         if masked or self._makes_masks():
             self._set_masks(args, outputs, previous)
         elif alone is not None:
             self._remember(signature, alone, args[0])
+        return outputs
+
+    def _checked(self, signature: Any, args: tuple, kwargs: dict[str, Any]) -> Any:
+        """Run `call` on inputs that must fit; the first time, after making the weights."""
+        if self._settled:
+            self._check_specs(args, kwargs)
+            return self._run(args, kwargs)
+        with self._naming():
+            self._prepare(signature, args, kwargs)
+            self._check_specs(args, kwargs)
+            outputs = self._run(args, kwargs)
+        self._settled = self.built
         return outputs
 
     def _check_specs(self, args: tuple, kwargs: dict[str, Any]) -> None:
@@ -481,9 +493,15 @@ class Layer(Operation, metaclass=binding.LayerType):
         """The name scope of this layer, entered at the first calls, when variables inside it are made."""
         return naming.name_scope(self.name)
 
+    def _find_path(self) -> None:
+        """Before the first call: note which names are around it, and which of several dtype policies is its own."""
+        if not self._settled:
+            with self._naming():
+                self._path = naming.current_path()
+            self.dtype_policy = self._dtype_policy
+
     def _prepare(self, signature: Any, args: tuple, kwargs: dict[str, Any]) -> None:
         """Before the first call: check the inputs and make the weights."""
-        self._path = naming.current_path()
         if self.built:
             return
         self._check_specs(args, kwargs)
@@ -517,12 +535,12 @@ class Layer(Operation, metaclass=binding.LayerType):
 
     def _call_symbolic(self, call: CallContext, signature: Any, args: tuple, kwargs: dict[str, Any]) -> Any:
         with self._naming():
-            specs, named = to_specs((args, kwargs))
+            specs, named = convert_inputs(self, *to_specs((args, kwargs)))
             if not signature.training and not signature.open:
                 named.pop("training", None)
             self._prepare(signature, specs, named)
             self._check_specs(specs, named)
-            outputs = to_keras_tensors(self.compute_output_spec(*specs, **named), name=None)
+            outputs = to_keras_tensors(self.compute_output_spec(*specs, **named))
         self._settled = self.built
         Node(self, args, kwargs, outputs)
         return outputs
@@ -545,7 +563,7 @@ class Layer(Operation, metaclass=binding.LayerType):
         They come from `compute_output_shape` if that is overridden; else `call` runs on the specs, and as a last resort
         the framework traces it.
         """
-        if type(self).compute_output_shape is not Layer.compute_output_shape:
+        if type(self).compute_output_shape is not Layer.compute_output_shape and not holds_sparse((args, kwargs)):
             return declared(self, args, kwargs)
         return traced(self, args, kwargs)
 
@@ -564,7 +582,7 @@ class Layer(Operation, metaclass=binding.LayerType):
         return type(self).compute_mask is not Layer.compute_mask
 
     def _set_masks(self, args: tuple, outputs: Any, previous: Any) -> None:
-        if not self.supports_masking and not self._makes_masks():
+        if not self.supports_masking:
             if previous is not None and not self._layers_carry_masks:
                 warnings.warn(
                     f"Layer '{self.name}' (of type {type(self).__name__}) was passed an input with a mask attached "
@@ -752,17 +770,21 @@ class Layer(Operation, metaclass=binding.LayerType):
         shapes = {k: to_shape(v) for k, v in (config.get("shapes_dict") or config).items()}
         if any(s is None for s in shapes.values()):
             return
+        self._find_path()
         with self._naming(), use_backend(self.backend):
-            self._path = naming.current_path()
             if set(shapes) == {"input_shape"}:
                 self.build(shapes["input_shape"])
             else:
                 self.build(**shapes)
         self.built, self._build_shapes = True, shapes
 
+    def _variables_in_files(self) -> list[Any]:
+        """A hook: what a file holds of this layer, in order."""
+        return self._variables_of_its_own()
+
     def save_own_variables(self, store: dict[str, Any]) -> None:
         """Put this layer's own variables into a store under "0", "1"…"""
-        for i, variable in enumerate(self._variables_of_its_own()):
+        for i, variable in enumerate(self._variables_in_files()):
             store[f"{i}"] = variable.numpy()
 
     def load_own_variables(self, store: dict[str, Any]) -> None:
@@ -771,7 +793,7 @@ class Layer(Operation, metaclass=binding.LayerType):
         Raises:
             ValueError: another number of variables.
         """
-        own = self._variables_of_its_own()
+        own = self._variables_in_files()
         if len(store.keys()) != len(own):
             raise ValueError(
                 f"Layer '{self.name}' expected {len(own)} variables, but received {len(store.keys())} variables "
@@ -782,7 +804,7 @@ class Layer(Operation, metaclass=binding.LayerType):
 
     def quantize(self, mode: Any = None, type_check: bool = True, config: Any = None) -> None:
         """Not available for this layer."""
-        raise NotImplementedError(f"Layer {type(self).__name__} does not have a `quantize()` method implemented.")
+        raise NotImplementedError(f"Layer {type(self).__name__} does not have a `quantize` method implemented.")
 
     def quantized_build(self, input_shape: Any, mode: str) -> None:
         """Not available for this layer."""

@@ -34,10 +34,10 @@ def settings_config(layer: Layer, *names: str) -> dict[str, Any]:
     return {name: _module(name).serialize(getattr(layer, name)) for name in names}
 
 
-def make_weight(layer: Layer, name: str, shape: Any, **options: Any) -> Any:
+def make_weight(layer: Layer, name: str, shape: Any, /, **options: Any) -> Any:
     """Make a weight with the settings that a layer keeps for its name: `kernel` with `kernel_initializer` and so on."""
     settings = {kind: getattr(layer, f"{name}_{kind}", None) for kind in _MODULES}
-    return layer.add_weight(shape, name=name, **{**settings, **options})
+    return layer.add_weight(shape, **{"name": name, **settings, **options})
 
 
 def positive_integer(name: str, value: Any) -> int:
@@ -53,12 +53,13 @@ def positive_integer(name: str, value: Any) -> int:
     return value
 
 
-def not_yet(**arguments: Any) -> None:
-    """Refuse arguments of features that aren't there yet, instead of ignoring them.
+def whole_number(name: str, value: Any) -> int:
+    """The value, checked as `positive_integer` does.
 
     Raises:
-        NotImplementedError: one of them isn't None.
+        TypeError: it is no integer.
+        ValueError: it is smaller than 1.
     """
-    for name, value in arguments.items():
-        if value is not None:
-            raise NotImplementedError(f"`{name}` isn't supported yet. Leave it out. Received: {name}={value}")
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"Expected an integer value for `{name}`, got {type(value)}. Received: {name}={value}")
+    return positive_integer(name, value)

@@ -9,7 +9,7 @@ import numpy as np
 from triceras.core import tree
 from triceras.core.graph import KerasTensor
 from triceras.core.scope import local
-from triceras.core.spec import Spec
+from triceras.core.spec import SparseSpec, Spec
 from triceras.core.state import StatelessScope
 from triceras.core.variable import autocast_scope
 from triceras.layers.call import CallContext, by_name, explain, signature_of
@@ -17,6 +17,11 @@ from triceras.layers.call import CallContext, by_name, explain, signature_of
 
 def holds_tensors(value: Any) -> bool:
     return any(hasattr(leaf, "shape") and hasattr(leaf, "dtype") for leaf in tree.flatten(value))
+
+
+def holds_sparse(specs: Any) -> bool:
+    """Whether sparse specs are in a tree; then `call` must tell whether the output is sparse."""
+    return any(isinstance(leaf, SparseSpec) for leaf in tree.flatten(specs))
 
 
 def is_shape(value: Any) -> bool:
@@ -89,6 +94,6 @@ def _canonical(backend: Any, outputs: Any) -> Any:
     def spec(x: Any) -> Any:
         if isinstance(x, KerasTensor):
             raise TypeError("`call` returned a symbolic tensor that doesn't come from its inputs.")
-        return Spec(x.shape, backend.canonical_dtype(x.dtype)) if isinstance(x, Spec) else x
+        return type(x)(x.shape, backend.canonical_dtype(x.dtype)) if isinstance(x, Spec) else x
 
     return tree.map_structure(spec, outputs)

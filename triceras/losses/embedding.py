@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from triceras import ops
-from triceras.core import masks, registry
+from triceras.core import dtypes, masks, registry
 from triceras.losses.loss import FunctionLoss
 
 REDUCTION = "sum_over_batch_size"
@@ -44,8 +44,10 @@ def circle(
     """
     backend = registry.backend_of(y_pred, y_true) or registry.current()
     y_pred = backend.convert(y_pred)
+    dtype = dtypes.standardize_dtype(y_pred.dtype)
+    y_pred = at_least_float32(y_pred)
     labels = ops.reshape(backend.convert(y_true, "int32"), (-1, 1))
-    references = y_pred if ref_embeddings is None else backend.convert(ref_embeddings)
+    references = y_pred if ref_embeddings is None else at_least_float32(backend.convert(ref_embeddings))
     ref_labels = labels if ref_labels is None else ops.reshape(backend.convert(ref_labels, "int32"), (-1, 1))
 
     cosines = ops.matmul(y_pred, ops.transpose(references))
@@ -60,9 +62,14 @@ def circle(
     positive = _log_sum_exp(-gamma * ops.stop_gradient(pull) * (cosines - (1.0 - margin)), same)
     negative = _log_sum_exp(gamma * ops.stop_gradient(push) * (cosines - margin), other)
     found = ops.logical_and(ops.any(same, axis=1), ops.any(other, axis=1))
-    values = ops.where(found, ops.softplus(positive + negative), ops.zeros_like(positive))
+    values = ops.cast(ops.where(found, ops.softplus(positive + negative), ops.zeros_like(positive)), dtype)
     masks.set(values, found)
     return values
+
+
+def at_least_float32(x: Any) -> Any:
+    """A tensor in a dtype whose range holds scores of what can't be."""
+    return ops.cast(x, dtypes.result_type(dtypes.standardize_dtype(x.dtype), "float32"))
 
 
 def _log_sum_exp(x: Any, where: Any) -> Any:
@@ -77,7 +84,7 @@ def ctc(y_true: Any, y_pred: Any) -> Any:
         y_pred: logits, shape `(batch, max length, classes)`.
 
     Returns:
-        Tensor of shape `(batch,)`.
+        Tensor of shape `(batch,)`, of float32 at least.
 
     Raises:
         ValueError: other ranks.
@@ -88,7 +95,7 @@ def ctc(y_true: Any, y_pred: Any) -> Any:
         0.6931
     """
     backend = registry.backend_of(y_pred, y_true) or registry.current()
-    y_true, y_pred = backend.convert(y_true, "int32"), backend.convert(y_pred)
+    y_true, y_pred = backend.convert(y_true, "int32"), at_least_float32(backend.convert(y_pred))
     if len(y_true.shape) != 2 or len(y_pred.shape) != 3:
         raise ValueError(
             "ctc needs targets of shape (batch, max label length) and logits of shape (batch, max length, classes). "

@@ -60,7 +60,7 @@ class Loss:
         y_pred = tree.map_structure(lambda x: backend.convert(x, self.dtype), y_pred)
         y_true = tree.map_structure(lambda x: self.convert_target(backend, x), y_true)
         values = self.call(y_true, y_pred)
-        mask = masks.get(values) if mask is None else mask
+        mask = both_masks(mask, masks.get(values))
         return reduce_weighted(values, sample_weight, mask, self.reduction, self.dtype)
 
     def convert_target(self, backend: Any, x: Any) -> Any:
@@ -184,6 +184,8 @@ def align_weights(weights: Any, values: Any) -> Any:
         ValueError: they are neither leading axes nor broadcastable.
     """
     have, want = tuple(weights.shape), tuple(values.shape)
+    if not want:  # one value for the whole batch counts once for each sample
+        return weights
     if len(have) > len(want):
         raise ValueError(f"sample_weight has more axes than what it weighs: expected at most {want}, got {have}.")
     if len(have) < len(want) and all(h in (w, None) or w is None for h, w in zip(have, want, strict=False)):
@@ -194,6 +196,14 @@ def align_weights(weights: Any, values: Any) -> Any:
             f"{want[:1]}, or one per value, {want}."
         )
     return weights
+
+
+def both_masks(mask: Any, other: Any) -> Any:
+    """Where two masks are True; None stands for a mask that is True everywhere."""
+    if mask is None or other is None:
+        return other if mask is None else mask
+    lower, higher = sorted((mask, other), key=lambda x: len(x.shape))
+    return ops.logical_and(align_weights(lower, higher), higher)
 
 
 # --- reduction -------------------------------------------------------------------------------------------------------
@@ -260,4 +270,6 @@ def reduce_weighted(
         weights = given if weights is None else given * weights
     if weights is not None:
         values = values * weights
+    if tuple(values.shape) == (0,):  # nothing to reduce: an empty batch
+        return values
     return REDUCE[reduction](values, weights)

@@ -6,7 +6,7 @@ import warnings
 from typing import Any
 
 from triceras import ops
-from triceras.core import config, dtypes, registry
+from triceras.core import config, dtypes, masks, registry
 from triceras.losses.loss import FunctionLoss, as_pair
 
 REDUCTION = "sum_over_batch_size"
@@ -150,7 +150,7 @@ def sparse_categorical_crossentropy(
         y_true: class numbers, of the shape of `y_pred` without its class axis; a last axis of length 1 is dropped.
         y_pred: probabilities (scaled to a sum of 1), or logits.
         from_logits: whether `y_pred` is logits.
-        ignore_class: a class number whose samples have loss 0.
+        ignore_class: a class number whose samples have loss 0 and are masked: a `Loss` takes the mean over the others.
         axis: axis of the classes.
 
     Returns:
@@ -168,7 +168,10 @@ def sparse_categorical_crossentropy(
     kept = ops.not_equal(y_true, ignore_class)
     y_true = ops.where(kept, y_true, ops.zeros_like(y_true))
     values = ops.sparse_categorical_crossentropy(y_true, y_pred, from_logits=from_logits, axis=axis)
-    return ops.where(ops.reshape(kept, ops.shape(values)), values, ops.zeros_like(values))
+    kept = ops.reshape(kept, ops.shape(values))
+    values = ops.where(kept, values, ops.zeros_like(values))
+    masks.set(values, kept)
+    return values
 
 
 def categorical_generalized_cross_entropy(y_true: Any, y_pred: Any, q: float) -> Any:

@@ -96,7 +96,7 @@ class AUC(_Confusion):
         Raises:
             ValueError: predictions without a label axis although each label has a curve.
         """
-        y_true, y_pred = ops.convert_to_tensor(y_true), ops.convert_to_tensor(y_pred, self.dtype)
+        y_true, y_pred = ops.convert_to_tensor(y_true), ops.convert_to_tensor(y_pred, config.floatx())
         if self.multi_label:
             if len(y_pred.shape) != 2:
                 raise ValueError(
@@ -108,11 +108,11 @@ class AUC(_Confusion):
         if self.from_logits:
             y_pred = ops.sigmoid(y_pred)
         weights = None if self.multi_label else self.label_weights
-        self._count(confusion(y_true, y_pred, self._thresholds, self.dtype, sample_weight, weights, self.multi_label))
+        self._count(confusion(y_true, y_pred, self._thresholds, sample_weight, weights, self.multi_label))
 
     def result(self) -> Any:
         if not self._variables:
-            return ops.zeros((), self.dtype)
+            return ops.zeros((), config.floatx())
         if self.curve == "PR" and self.summation_method == "interpolation":
             return self.interpolate_pr_auc()
         x, y = CURVES[self.curve](*(getattr(self, kind).value for kind in KINDS))
@@ -136,7 +136,7 @@ class AUC(_Confusion):
             return total
         if self.label_weights is None:
             return ops.mean(total)
-        weights = ops.convert_to_tensor(self.label_weights, self.dtype)
+        weights = ops.convert_to_tensor(self.label_weights, config.floatx())
         return ops.divide_no_nan(ops.sum(total * weights), ops.sum(weights))
 
     def get_config(self) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from triceras import ops
-from triceras.core import registry
+from triceras.core import config, registry
 from triceras.losses.loss import align_weights, match_ranks
 from triceras.metrics.metric import Metric
 
@@ -17,7 +17,6 @@ def confusion(
     y_true: Any,
     y_pred: Any,
     thresholds: Sequence[float],
-    dtype: str,
     sample_weight: Any = None,
     label_weights: Any = None,
     by_label: bool = False,
@@ -28,14 +27,14 @@ def confusion(
         y_true: targets; what isn't 0 is positive.
         y_pred: scores; those above a threshold count as positive.
         thresholds: the thresholds.
-        dtype: of the counts.
         sample_weight: weights of the leading axes.
         label_weights: weights of the last axis.
         by_label: whether to count for each index of the last axis.
 
     Returns:
-        For each of `KINDS` a tensor of shape `(thresholds,)` or `(thresholds, labels)`.
+        For each of `KINDS` a tensor of `config.floatx()`, shape `(thresholds,)` or `(thresholds, labels)`.
     """
+    dtype = config.floatx()
     backend = registry.backend_of(y_pred, y_true) or registry.current()
     y_true, y_pred = match_ranks(ops.cast(backend.convert(y_true), "bool"), backend.convert(y_pred, dtype))
     weights = ops.ones_like(y_pred)
@@ -82,13 +81,16 @@ def checked_thresholds(thresholds: Any, default: float) -> list[float]:
 
 
 class _Confusion(Metric):
-    """Base of metrics that keep some of the four counts at thresholds."""
+    """Base of metrics that keep some of the four counts at thresholds.
+
+    They are kept in `config.floatx()` whatever the metric's dtype: half precision can't count far.
+    """
 
     kinds: tuple[str, ...]
 
     def _keep(self, shape: tuple[int, ...]) -> None:
         for kind in self.kinds:
-            setattr(self, kind, self.add_variable(shape, "zeros", name=kind))
+            setattr(self, kind, self.add_variable(shape, "zeros", config.floatx(), name=kind))
 
     def _count(self, counts: dict[str, Any]) -> None:
         for kind in self.kinds:
@@ -104,7 +106,7 @@ class _Count(Metric):
         super().__init__(name=name, dtype=dtype)
         self.init_thresholds = thresholds
         self.thresholds = checked_thresholds(thresholds, 0.5)
-        self.accumulator = self.add_variable((len(self.thresholds),), "zeros", name="accumulator")
+        self.accumulator = self.add_variable((len(self.thresholds),), "zeros", config.floatx(), name="accumulator")
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Take in a batch.
@@ -114,7 +116,7 @@ class _Count(Metric):
             y_pred: scores in [0, 1].
             sample_weight: weights of the leading axes.
         """
-        counts = confusion(y_true, y_pred, self.thresholds, self.dtype, sample_weight)
+        counts = confusion(y_true, y_pred, self.thresholds, sample_weight)
         self.accumulator.assign_add(counts[self.kind])
 
     def result(self) -> Any:
@@ -190,10 +192,10 @@ class _Share(_Confusion):
             sample_weight: weights of the leading axes.
         """
         if self.top_k is not None:
-            y_pred = only_top_k(ops.convert_to_tensor(y_pred, self.dtype), self.top_k)
+            y_pred = only_top_k(ops.convert_to_tensor(y_pred, config.floatx()), self.top_k)
         if self.class_id is not None:
             y_true, y_pred = (ops.convert_to_tensor(y)[..., self.class_id] for y in (y_true, y_pred))
-        self._count(confusion(y_true, y_pred, self.thresholds, self.dtype, sample_weight))
+        self._count(confusion(y_true, y_pred, self.thresholds, sample_weight))
 
     def result(self) -> Any:
         hits, others = (getattr(self, kind).value for kind in self.kinds)
@@ -265,7 +267,7 @@ class _AtValue(_Confusion):
         """
         if self.class_id is not None:
             y_true, y_pred = (ops.convert_to_tensor(y)[..., self.class_id] for y in (y_true, y_pred))
-        self._count(confusion(y_true, y_pred, self.thresholds, self.dtype, sample_weight))
+        self._count(confusion(y_true, y_pred, self.thresholds, sample_weight))
 
     def _rates(self) -> tuple[Any, Any]:
         """The rate that must reach the value and the one that is wanted, at all thresholds."""

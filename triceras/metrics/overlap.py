@@ -7,7 +7,7 @@ from typing import Any
 
 from triceras import ops
 from triceras.core import config, registry
-from triceras.losses.loss import align_weights
+from triceras.losses.loss import align_weights, match_ranks
 from triceras.metrics.metric import Metric
 from triceras.metrics.regression import check_two_axes
 
@@ -183,7 +183,8 @@ class IoU(Metric):
         y_true, y_pred = ops.cast(y_true, "int32"), ops.cast(y_pred, "int32")
         weights = ops.cast(ops.ones_like(y_true), self.dtype)
         if sample_weight is not None:
-            weights = weights * align_weights(backend.convert(sample_weight, self.dtype), weights)
+            given, weights = match_ranks(backend.convert(sample_weight, self.dtype), weights)
+            weights = weights * align_weights(given, weights)
         if self.ignore_class is not None:
             weights = weights * ops.cast(ops.not_equal(y_true, self.ignore_class), self.dtype)
         flat = (ops.reshape(y, (-1,)) for y in (y_true, y_pred))

@@ -7,7 +7,7 @@ from typing import Any
 
 from triceras import ops
 from triceras.core import masks, registry
-from triceras.losses.loss import align_weights, match_ranks
+from triceras.losses.loss import align_weights, both_masks, match_ranks
 from triceras.metrics.metric import Metric
 
 
@@ -135,12 +135,14 @@ class MeanMetricWrapper(Mean):
 
         Args:
             y_true: targets.
-            y_pred: predictions. What their mask leaves out doesn't count.
+            y_pred: predictions. What their mask, or that of the function's values, leaves out doesn't count.
             sample_weight: weights of the leading axes.
         """
         mask = masks.get(y_pred)
         backend = registry.backend_of(y_pred, y_true) or registry.current()
         values = self._fn(backend.convert(y_true), backend.convert(y_pred), **self._settings)
+        if mask is not None or sample_weight is not None:  # the values' own mask only goes with weights, as in Keras
+            mask = both_masks(mask, masks.get(values))
         values = backend.convert(values, self.dtype)
         super().update_state(values, masked(sample_weight, mask, values, self.dtype))
 

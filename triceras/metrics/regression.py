@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from triceras import ops
-from triceras.core import registry
+from triceras.core import config, registry
 from triceras.losses.loss import align_weights, as_pair
 from triceras.metrics.metric import Metric
 from triceras.metrics.reduction import MeanMetricWrapper
@@ -20,7 +20,7 @@ def pearson_correlation(y_true: Any, y_pred: Any, axis: int = -1) -> Any:
         axis: axis to correlate along.
 
     Returns:
-        Tensor without that axis.
+        Tensor without that axis; NaN where targets or predictions are all the same.
 
     Example:
         >>> from triceras import metrics
@@ -34,7 +34,7 @@ def pearson_correlation(y_true: Any, y_pred: Any, axis: int = -1) -> Any:
 
 def _standardized(x: Any, axis: int) -> Any:
     x = x - ops.mean(x, axis=axis, keepdims=True)
-    return x / ops.sqrt(ops.maximum(ops.mean(ops.square(x), axis=axis, keepdims=True), 1e-12))
+    return x / ops.sqrt(ops.mean(ops.square(x), axis=axis, keepdims=True))
 
 
 def concordance_correlation(y_true: Any, y_pred: Any, axis: int = -1) -> Any:
@@ -124,16 +124,16 @@ class R2Score(Metric):
         if num_regressors < 0:
             raise ValueError(f"Invalid value for argument `num_regressors`: expected >= 0. Received: {num_regressors}")
         self.class_aggregation, self.num_regressors = class_aggregation, num_regressors
-        self.num_samples = self.add_variable((), "zeros", name="num_samples")
+        self.num_samples = self._slot((), "num_samples")
         self._built = False
 
     def _build(self, outputs: int) -> None:
         for name in ("squared_sum", "sum", "residual", "count"):
-            setattr(self, {"sum": "total", "residual": "total_mse"}.get(name, name), self._slot(outputs, name))
+            setattr(self, {"sum": "total", "residual": "total_mse"}.get(name, name), self._slot((outputs,), name))
         self._built = True
 
-    def _slot(self, outputs: int, name: str) -> Any:
-        return self.add_variable((outputs,), "zeros", name=name)
+    def _slot(self, shape: tuple[int, ...], name: str) -> Any:
+        return self.add_variable(shape, "zeros", config.floatx(), name=name)
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Take in a batch.
@@ -147,13 +147,13 @@ class R2Score(Metric):
             ValueError: other ranks.
         """
         backend = registry.backend_of(y_pred, y_true) or registry.current()
-        y_true, y_pred = backend.convert(y_true, self.dtype), backend.convert(y_pred, self.dtype)
+        y_true, y_pred = (backend.convert(y, config.floatx()) for y in (y_true, y_pred))
         check_two_axes("R2Score", y_true, y_pred)
         if not self._built:
             self._build(y_pred.shape[-1])
         weights = ops.ones_like(y_true)
         if sample_weight is not None:
-            weights = weights * align_weights(backend.convert(sample_weight, self.dtype), y_true)
+            weights = weights * align_weights(backend.convert(sample_weight, config.floatx()), y_true)
         self.total.assign_add(ops.sum(weights * y_true, axis=0))
         self.squared_sum.assign_add(ops.sum(weights * ops.square(y_true), axis=0))
         self.total_mse.assign_add(ops.sum(weights * ops.square(y_true - y_pred), axis=0))
@@ -162,7 +162,7 @@ class R2Score(Metric):
 
     def result(self) -> Any:
         if not self._built:
-            return ops.zeros((), self.dtype)
+            return ops.zeros((), config.floatx())
         spread = self.squared_sum - self.total * ops.divide_no_nan(self.total, self.count)
         explained = 1 - self.total_mse / spread
         score = ops.where(ops.isinf(explained), ops.zeros_like(explained), explained)

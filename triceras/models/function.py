@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from triceras.core import tree
+from triceras.backends.sparse import SparseBackend
+from triceras.core import registry, tree
 from triceras.core.graph import KerasTensor, Node, Operation
 from triceras.core.scope import local
 
@@ -173,9 +174,11 @@ class Graph:
 
 
 def fit_rank(x: Any, ref: KerasTensor) -> Any:
-    """A tensor with a last dimension of 1 added or taken away where the model has it otherwise."""
+    """A tensor as the model has it: with a last dimension of 1 added or taken away, and dense unless said otherwise."""
     if x is None:
         return None
+    if not ref.sparse and isinstance(registry.BY_TYPE.get(type(x)) or registry.classify(x), SparseBackend):
+        x = registry.BY_TYPE[type(x)].densify(x)
     rank, wanted = len(x.shape), len(ref.shape)
     if rank == wanted:
         return x

@@ -170,10 +170,11 @@ class Model(Trainer, Layer):
         target = registry.get(name)
         if target is self.backend:
             return self
+        binding.check_move(self, target)
         self._clear_losses()
         self._drop_compiled()
+        self._move_training_state(target)  # first: an optimizer may refuse
         binding.move(self, target)
-        self._move_training_state(target)
         return self
 
     # --- files and configs -----------------------------------------------------------------------------------------
@@ -214,8 +215,18 @@ class Model(Trainer, Layer):
         raise NotImplementedError('`export` isn\'t available yet. Save the model with `model.save("model.keras")`.')
 
     def quantize(self, mode: Any = None, config: Any = None, filters: Any = None, **kwargs: Any) -> None:
-        """Not available yet."""
-        raise NotImplementedError("`quantize` isn't available yet.")
+        """Keep the large weights of all layers that can do so as integers. See `Quantizable.quantize`.
+
+        Args:
+            mode: `"int8"`.
+            config: a `quantizers.Int8QuantizationConfig`.
+            filters: which layers: a regular expression, or several, searched in their names, or a function of a layer.
+        """
+        from triceras.quantization import quantize_model
+
+        if kwargs:
+            raise ValueError(f"Unrecognized keyword arguments passed to {type(self).__name__}: {kwargs}")
+        quantize_model(self, mode, config, filters)
 
     def get_quantization_layer_structure(self, mode: Any = None) -> None:
         """Nothing is quantized yet, so there is no structure."""

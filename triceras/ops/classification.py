@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from triceras import ops
+from triceras.backends.sparse import sparse_codes
 from triceras.core import config, dtypes
 from triceras.ops.op import composite
 from triceras.ops.rules import Rule, float_, normalize_axis, reduced
@@ -17,8 +18,6 @@ def _one_hot(x: Any, num_classes: int, axis: int, dtype: Any, sparse: bool) -> A
 
 
 def _code_axis(bound: dict[str, Any]) -> None:
-    if bound["sparse"]:
-        raise ValueError("argument sparse=True is not supported yet; accepted: False.")
     bound["axis"] = normalize_axis(bound["axis"], len(bound["x"].shape) + 1)
 
 
@@ -34,13 +33,15 @@ def one_hot(x: Any, num_classes: int, axis: int = -1, dtype: Any = None, sparse:
         num_classes: the vectors' size.
         axis: where their axis goes.
         dtype: standard name, default `floatx`.
-        sparse: not supported yet.
+        sparse: whether the result is a sparse tensor, where the backend has such.
 
     Example:
         >>> from triceras import ops
         >>> ops.convert_to_numpy(ops.one_hot([1, 0], 3)).tolist()
         [[0.0, 1.0, 0.0], [1.0, 0.0, 0.0]]
     """
+    if sparse:
+        return sparse_codes(x, num_classes, axis, dtype)
     classes = ops.arange(num_classes, dtype=ops.dtype(x))
     classes = ops.reshape(classes, [num_classes if i == axis else 1 for i in range(len(x.shape) + 1)])
     return ops.cast(ops.equal(ops.expand_dims(x, axis), classes), dtype)
@@ -57,7 +58,7 @@ def multi_hot(
         num_classes: the vectors' size.
         axis: where their axis goes.
         dtype: standard name, default `floatx`.
-        sparse: not supported yet.
+        sparse: whether the result is a sparse tensor, where the backend has such.
         **kwargs: `num_tokens`, an old name of `num_classes`.
     """
     num_classes = kwargs.get("num_tokens", num_classes)
@@ -65,7 +66,8 @@ def multi_hot(
         raise ValueError("ops.multi_hot: argument num_classes must be an int; got None.")
     codes = one_hot(inputs, num_classes, axis=axis, dtype=dtype, sparse=sparse)
     ndim = len(codes.shape)
-    return ops.max(codes, axis=1 if ndim > 2 and axis % ndim != 1 else 0 if ndim == 2 else 2, initial=0)
+    rows = 1 if ndim > 2 and axis % ndim != 1 else 0 if ndim == 2 else 2
+    return ops.sign(ops.sum(codes, axis=rows)) if sparse else ops.max(codes, axis=rows, initial=0)
 
 
 def _pair_shape(target: Any, output: Any, **rest: Any) -> Any:

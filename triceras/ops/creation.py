@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from triceras import ops
+from triceras.backends.sparse import no_sparse
 from triceras.core import dtypes, registry
 from triceras.ops.op import composite, primitive
 from triceras.ops.rules import (
@@ -63,17 +64,21 @@ def convert_to_tensor(x: Any, dtype: Any = None, sparse: bool | None = None, rag
         x: numbers, nested lists, an array, a Variable or a tensor. A tensor stays on its backend; what has none goes to
             the current one.
         dtype: standard name; by default integers are int32, Python floats `floatx`, and arrays keep theirs.
-        sparse, ragged: not supported yet; None or False.
+        sparse: False makes sparse tensors dense; None or True leaves them, and dense ones, too.
+        ragged: not supported yet; None or False.
 
     Example:
         >>> ops.shape(ops.convert_to_tensor([[1, 2]]))
         (1, 2)
     """
-    if sparse or ragged:
-        raise ValueError(f"ops.convert_to_tensor: sparse and ragged must be None or False; got {sparse=}, {ragged=}.")
+    if ragged:
+        raise ValueError(f"ops.convert_to_tensor: ragged must be None or False; got {ragged=}.")
     backend = registry.backend_of(x) or registry.current()
     dtype = None if dtype is None else backend.canonical_dtype(dtypes.standardize_dtype(dtype))
-    return backend.convert(x, dtype)
+    x = backend.convert(x, dtype)
+    if sparse and backend.sparse is None:
+        raise ValueError(f"ops.convert_to_tensor: {no_sparse(backend)}")
+    return backend.sparse.densify(x) if sparse is False and backend.sparse and backend.sparse.is_sparse(x) else x
 
 
 def convert_to_numpy(x: Any) -> np.ndarray:

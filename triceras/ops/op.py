@@ -17,7 +17,7 @@ from triceras.core import registry
 from triceras.core.dtypes import standardize_dtype
 from triceras.core.registry import BY_TYPES
 from triceras.core.scope import use_backend
-from triceras.core.spec import Spec
+from triceras.core.spec import SparseSpec, Spec
 from triceras.core.variable import Variable
 from triceras.ops.rules import Rule
 
@@ -64,9 +64,10 @@ class Op:
             return self.body(*args, **kwargs)
         bound = self.bind(args, kwargs)
         try:
-            return self.rule.spec(self, dict(bound))
+            found = self.rule.spec(self, dict(bound))
         except (ValueError, TypeError) as error:
             raise explained(self, error, bound) from None
+        return SparseSpec(found.shape, found.dtype) if bound.get("sparse") else found
 
     def bind(self, args: tuple, kwargs: dict[str, Any]) -> dict[str, Any]:
         """All arguments by name, defaults included."""
@@ -351,6 +352,7 @@ def spec_of(x: Any) -> Any:
         return x
     if isinstance(x, (bool, int, float, complex)) and not hasattr(x, "dtype"):
         return Spec((), "bool" if isinstance(x, bool) else type(x))
+    x = x.value if isinstance(x, Variable) else x  # in the dtype in which it is read
     backend = registry.backend_of(x)
     if hasattr(x, "shape") and hasattr(x, "dtype"):
         if backend is not None and not hasattr(x, "assign"):

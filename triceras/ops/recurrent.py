@@ -11,7 +11,11 @@ from triceras.ops.rules import Rule, float_
 
 
 def lstm_gates(
-    projected: Any, c: Any, activation: Callable | None = None, recurrent_activation: Callable | None = None
+    projected: Any,
+    c: Any,
+    activation: Callable | None = None,
+    recurrent_activation: Callable | None = None,
+    axis: int = -1,
 ) -> tuple[Any, Any]:
     """The end of an LSTM's step: output and cell from the sum of all projections, `(batch, 4 * units)`, and the cell.
 
@@ -20,9 +24,10 @@ def lstm_gates(
         c: the cell before, `(batch, units)`.
         activation: of the cell's input and output, default `tanh`.
         recurrent_activation: of the gates, default `sigmoid`.
+        axis: where they are side by side.
     """
     activation, gate = activation or ops.tanh, recurrent_activation or ops.sigmoid
-    i, f, g, o = ops.split(projected, 4, axis=-1)
+    i, f, g, o = ops.split(projected, 4, axis=axis)
     c = ops.add(ops.multiply(gate(f), c), ops.multiply(gate(i), activation(g)))
     return ops.multiply(gate(o), activation(c)), c
 

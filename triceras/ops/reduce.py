@@ -402,18 +402,16 @@ def bincount(x: Any, weights: Any = None, minlength: int = 0, sparse: bool = Fal
         x: non-negative integers of shape `(n,)` or `(batch, n)`.
         weights: what each counts for, of the same shape; default 1.
         minlength: the least length of the result. In compiled code it is the length.
-        sparse: not supported.
+        sparse: whether the result is a sparse tensor, where the backend has such.
 
     Returns:
         Counts of shape `(length,)` or `(batch, length)`, int32 or of the weights' dtype.
     """
-
-    if sparse:
-        raise ValueError("argument sparse=True is not supported; accepted: False.")
     length = minlength
     if not registry.current().is_traced(x):
         length = int(ops.convert_to_numpy(ops.maximum(max(x, initial=-1) + 1, minlength)))
-    counted = ops.one_hot(x, length, dtype="int32" if weights is None else dtypes.standardize_dtype(weights.dtype))
+    kind = "int32" if weights is None else dtypes.standardize_dtype(weights.dtype)
+    counted = ops.one_hot(x, length, dtype=kind, sparse=sparse)
     if weights is not None:
         counted = ops.multiply(counted, ops.expand_dims(ops.cast(weights, counted.dtype), -1))
     return sum(counted, axis=-2)

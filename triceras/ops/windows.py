@@ -99,10 +99,6 @@ def _conv_arguments(bound: dict[str, Any]) -> None:
         raise ValueError(f"argument {kernel} must have {rank + 2} dimensions; got shape {tuple(bound[kernel].shape)}.")
     bound["strides"] = as_tuple("strides", bound["strides"], rank)
     bound["dilation_rate"] = as_tuple("dilation_rate", bound["dilation_rate"], rank)
-    if max(bound["strides"]) > 1 and max(bound["dilation_rate"]) > 1 and "output_padding" not in bound:
-        raise ValueError(
-            f"strides and dilation_rate can't both be above 1; got {bound['strides']} and {bound['dilation_rate']}."
-        )
 
 
 def _transpose_arguments(bound: dict[str, Any]) -> None:

@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from triceras.core import identifiers
-from triceras.optimizers import legacy, schedules
+from triceras.optimizers import foreign, legacy, schedules
 from triceras.optimizers.adafactor import Adafactor
 from triceras.optimizers.adam import Adam, Adamax, AdamW, Lamb, Nadam
 from triceras.optimizers.adaptive import Adadelta, Adagrad, Ftrl, RMSprop
 from triceras.optimizers.loss_scale_optimizer import LossScaleOptimizer
+from triceras.optimizers.multi import MultiOptimizer, OptimizerMap
+from triceras.optimizers.muon import Muon
 from triceras.optimizers.optimizer import Optimizer
+from triceras.optimizers.schedule_free import ScheduleFreeAdamW
 from triceras.optimizers.sgd import SGD, Lion
 
 __all__ = [
@@ -24,10 +27,14 @@ __all__ = [
     "Lamb",
     "Lion",
     "LossScaleOptimizer",
+    "MultiOptimizer",
+    "Muon",
     "Nadam",
     "Optimizer",
+    "OptimizerMap",
     "RMSprop",
     "SGD",
+    "ScheduleFreeAdamW",
     "deserialize",
     "get",
     "legacy",
@@ -35,8 +42,8 @@ __all__ = [
     "serialize",
 ]
 
-_CLASSES = [globals()[name] for name in __all__ if isinstance(globals().get(name), type) and name != "Optimizer"]
-TABLE: dict[str, type] = {name: cls for cls in _CLASSES for name in (cls.__name__, cls.__name__.lower())}
+_GETTABLE = [name for name in __all__ if name[0].isupper() and name not in ("Optimizer", "OptimizerMap")]
+TABLE: dict[str, type] = {key: globals()[name] for name in _GETTABLE for key in (name, name.lower())}
 
 
 def serialize(optimizer: Optimizer) -> Any:
@@ -68,6 +75,9 @@ def deserialize(config: dict[str, Any], custom_objects: dict[str, Any] | None = 
 def get(identifier: Any) -> Optimizer:
     """An optimizer from a name (in upper or lower case), a config, a class or an instance; None stays None.
 
+    A gradient transformation of optax, and an optimizer of `torch.optim` (its class, a `functools.partial` of it, or an
+    instance over a model's parameters), become optimizers that work on JAX, or on torch, and don't move.
+
     Raises:
         ValueError: none of these, or an unknown name; the error lists the nearest.
 
@@ -78,4 +88,4 @@ def get(identifier: Any) -> Optimizer:
     """
     if isinstance(identifier, str) and identifier not in TABLE and identifier.lower() in TABLE:
         identifier = identifier.lower()
-    return identifiers.resolve(identifier, "optimizer", TABLE, Optimizer)
+    return foreign.adopt(identifier) or identifiers.resolve(identifier, "optimizer", TABLE, Optimizer)

@@ -21,6 +21,13 @@ class Adafactor(Optimizer):
         clip_threshold: greatest root mean square of a step.
         relative_step: whether the learning rate also stays under `1 / sqrt(t)`.
         **common: see `Optimizer`.
+
+    Example:
+        >>> from triceras import Variable, ops, optimizers
+        >>> v = Variable([1.0, 2.0])
+        >>> optimizers.Adafactor(0.5).apply([ops.array([3.0, -1.0])], [v])
+        >>> print(v.numpy().round(3))
+        [0.209 2.791]
     """
 
     def __init__(

@@ -6,10 +6,10 @@ from typing import Any, Unpack
 
 from triceras import ops
 from triceras.core.variable import Variable
-from triceras.optimizers.optimizer import Common, Optimizer
+from triceras.optimizers.optimizer import Common, Optimizer, elementwise
 
 
-class _Moments(Optimizer):
+class Moments(Optimizer):
     """Base of optimizers with two decay rates and an epsilon."""
 
     def __init__(
@@ -29,23 +29,27 @@ class _Moments(Optimizer):
     def _move(self, gradient: Any, variable: Variable) -> tuple[Any, Any]:
         """The moving averages of the gradient and of its square, after this gradient."""
         momentum, velocity = self.slots(variable, "momentum", "velocity")
-        momentum.assign(momentum + (gradient - momentum) * (1 - self.beta_1))
-        velocity.assign(velocity + (ops.square(gradient) - velocity) * (1 - self.beta_2))
-        return momentum.value, velocity.value
+        m, v = momentum.value, velocity.value
+        m = m + (gradient - m) * (1 - self.beta_1)
+        v = v + (ops.square(gradient) - v) * (1 - self.beta_2)
+        momentum.assign(m)
+        velocity.assign(v)
+        return m, v
 
     def _missing(self, beta: float, dtype: str, ahead: int = 1) -> Any:
         """`1 - beta**t`: the share of a moving average that isn't its zero start, at the coming update."""
 
-        def compute() -> Any:
-            return 1 - ops.power(ops.cast(beta, dtype), ops.cast(self.iterations + ahead, dtype))
+        return self._common((beta, dtype, ahead), lambda: 1 - beta ** self._count(dtype, ahead))
 
-        return self._common((beta, dtype, ahead), compute)
+    def _count(self, dtype: str, ahead: int = 1) -> Any:
+        """The number of the coming update, counted from 1."""
+        return self._common((dtype, ahead), lambda: ops.cast(self.iterations, dtype) + ahead)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "beta_1": self.beta_1, "beta_2": self.beta_2, "epsilon": self.epsilon}
 
 
-class Adam(_Moments):
+class Adam(Moments):
     """Steps scaled by moving averages of the gradient and of its square: Kingma & Ba, 2014.
 
     `epsilon` is the paper's "epsilon hat" (end of its section 2).
@@ -81,6 +85,7 @@ class Adam(_Moments):
     def slot_groups(self) -> list[tuple[str, ...]]:
         return super().slot_groups() + ([("velocity_hat",)] if self.amsgrad else [])
 
+    @elementwise
     def update_step(self, gradient: Any, variable: Variable, learning_rate: Any) -> None:
         m, v = self._move(gradient, variable)
         if self.amsgrad:
@@ -131,17 +136,25 @@ class AdamW(Adam):
         super().__init__(learning_rate, beta_1, beta_2, epsilon, amsgrad, weight_decay=weight_decay, **common)
 
 
-class Adamax(_Moments):
+class Adamax(Moments):
     """Adam with the largest gradient in place of the average of squares: Kingma & Ba, 2014, section 7.1.
 
     Args:
         learning_rate, beta_1, beta_2, epsilon: see `Adam`.
         **common: see `Optimizer`.
+
+    Example:
+        >>> from triceras import Variable, ops, optimizers
+        >>> v = Variable([1.0, 2.0])
+        >>> optimizers.Adamax(0.5).apply([ops.array([3.0, -1.0])], [v])
+        >>> print(v.numpy().round(3))
+        [0.5 2.5]
     """
 
     def slot_groups(self) -> list[tuple[str, ...]]:
         return [("momentum", "norm")]
 
+    @elementwise
     def update_step(self, gradient: Any, variable: Variable, learning_rate: Any) -> None:
         momentum, norm = self.slots(variable, "momentum", "norm")
         momentum.assign(momentum + (gradient - momentum) * (1 - self.beta_1))
@@ -150,12 +163,19 @@ class Adamax(_Moments):
         variable.assign_sub(rate * momentum / (norm + self.epsilon))
 
 
-class Nadam(_Moments):
+class Nadam(Moments):
     """Adam with Nesterov's look-ahead: Dozat, 2016. The momentum grows towards `beta_1` as in the paper.
 
     Args:
         learning_rate, beta_1, beta_2, epsilon: see `Adam`.
         **common: see `Optimizer`.
+
+    Example:
+        >>> from triceras import Variable, ops, optimizers
+        >>> v = Variable([1.0, 2.0])
+        >>> optimizers.Nadam(0.5).apply([ops.array([3.0, -1.0])], [v])
+        >>> print(v.numpy().round(3))
+        [0.469 2.531]
     """
 
     def build(self, variables: Any) -> None:
@@ -171,6 +191,7 @@ class Nadam(_Moments):
         self._product.assign(self._product * self._momentum_at(1, self._product.dtype))
         super()._update(grads, variables)
 
+    @elementwise
     def update_step(self, gradient: Any, variable: Variable, learning_rate: Any) -> None:
         m, v = self._move(gradient, variable)
         dtype = variable.dtype
@@ -181,12 +202,19 @@ class Nadam(_Moments):
         variable.assign_sub(learning_rate * ahead / (spread + self.epsilon))
 
 
-class Lamb(_Moments):
+class Lamb(Moments):
     """Adam's direction, in steps as long as the weights are large: You et al., 2019, for large batches.
 
     Args:
         learning_rate, beta_1, beta_2, epsilon: see `Adam`.
         **common: see `Optimizer`.
+
+    Example:
+        >>> from triceras import Variable, ops, optimizers
+        >>> v = Variable([1.0, 2.0])
+        >>> optimizers.Lamb(0.5).apply([ops.array([3.0, -1.0])], [v])
+        >>> print(v.numpy().round(3))
+        [0.209 2.791]
     """
 
     def update_step(self, gradient: Any, variable: Variable, learning_rate: Any) -> None:

@@ -6,7 +6,7 @@ from typing import Any, Unpack
 
 from triceras import initializers, ops
 from triceras.core.variable import Variable
-from triceras.optimizers.optimizer import Common, Optimizer
+from triceras.optimizers.optimizer import Common, Optimizer, elementwise
 
 
 class RMSprop(Optimizer):
@@ -44,6 +44,7 @@ class RMSprop(Optimizer):
         wanted = (("velocity", True), ("momentum", self.momentum > 0), ("average_gradient", self.centered))
         return [(name,) for name, needed in wanted if needed]
 
+    @elementwise
     def update_step(self, gradient: Any, variable: Variable, learning_rate: Any) -> None:
         (velocity,) = self.slots(variable, "velocity")
         velocity.assign(self.rho * velocity + (1 - self.rho) * ops.square(gradient))
@@ -94,9 +95,10 @@ class Adagrad(Optimizer):
     def slot_groups(self) -> list[tuple[str, ...]]:
         return [("accumulator",)]
 
-    def slot_initializer(self, name: str) -> Any:
+    def slot_initializer(self, name: str, variable: Variable) -> Any:
         return initializers.Constant(self.initial_accumulator_value) if name == "accumulator" else "zeros"
 
+    @elementwise
     def update_step(self, gradient: Any, variable: Variable, learning_rate: Any) -> None:
         (total,) = self.slots(variable, "accumulator")
         total.assign_add(ops.square(gradient))
@@ -115,6 +117,13 @@ class Adadelta(Optimizer):
         rho: share of the averages that stays.
         epsilon: small number that gets the first steps going.
         **common: see `Optimizer`.
+
+    Example:
+        >>> from triceras import Variable, ops, optimizers
+        >>> v = Variable([1.0, 2.0])
+        >>> optimizers.Adadelta(1.0, epsilon=0.01).apply([ops.array([3.0, -1.0])], [v])
+        >>> print(v.numpy().round(3))
+        [0.558 2.408]
     """
 
     def __init__(self, learning_rate: Any = 0.001, rho: float = 0.95, epsilon: float = 1e-7, **common: Unpack[Common]):
@@ -124,6 +133,7 @@ class Adadelta(Optimizer):
     def slot_groups(self) -> list[tuple[str, ...]]:
         return [("accumulated_grad", "accumulated_delta_var")]
 
+    @elementwise
     def update_step(self, gradient: Any, variable: Variable, learning_rate: Any) -> None:
         squares, steps = self.slots(variable, "accumulated_grad", "accumulated_delta_var")
         squares.assign(self.rho * squares + (1 - self.rho) * ops.square(gradient))
@@ -150,6 +160,13 @@ class Ftrl(Optimizer):
 
     Raises:
         ValueError: a strength or an initial value below 0, or a power above 0.
+
+    Example:
+        >>> from triceras import Variable, ops, optimizers
+        >>> v = Variable([1.0, 2.0])
+        >>> optimizers.Ftrl(0.5).apply([ops.array([3.0, -1.0])], [v])
+        >>> print(v.numpy().round(3))
+        [0.398 1.874]
     """
 
     def __init__(
@@ -180,9 +197,10 @@ class Ftrl(Optimizer):
     def slot_groups(self) -> list[tuple[str, ...]]:
         return [("accumulator", "linear")]
 
-    def slot_initializer(self, name: str) -> Any:
+    def slot_initializer(self, name: str, variable: Variable) -> Any:
         return initializers.Constant(self.settings["initial_accumulator_value"]) if name == "accumulator" else "zeros"
 
+    @elementwise
     def update_step(self, gradient: Any, variable: Variable, learning_rate: Any) -> None:
         power, _, l1, l2, shrinkage, beta = self.settings.values()
         total, linear = self.slots(variable, "accumulator", "linear")

@@ -43,7 +43,12 @@ class LossScaleOptimizer(Optimizer):
         **kwargs: Any,
     ):
         if kwargs:
-            raise ValueError(f"LossScaleOptimizer does not support these arguments: {sorted(kwargs)}.")
+            raise ValueError(
+                f"LossScaleOptimizer does not support these arguments: {sorted(kwargs)}. Set them on the "
+                "`inner_optimizer`."
+            )
+        if not isinstance(inner_optimizer, Optimizer):
+            raise ValueError(f"`inner_optimizer` must be an Optimizer. Received: inner_optimizer={inner_optimizer!r}")
         super().__init__(0.0, name=name)
         self.inner_optimizer = inner_optimizer
         self.initial_scale, self.dynamic_growth_steps = initial_scale, dynamic_growth_steps
@@ -72,15 +77,11 @@ class LossScaleOptimizer(Optimizer):
         if self.built:
             return
         super().build(variables)
-        self.step_counter = self._counter()
-        self.dynamic_scale = self._scale()
+        self.step_counter = self.add_variable((), "zeros", "int32", name="step_counter")
+        self.dynamic_scale = self.add_variable(
+            (), lambda shape, dtype: self.initial_scale, "float32", name="dynamic_scale"
+        )
         self.inner_optimizer.build(variables)
-
-    def _counter(self) -> Variable:
-        return self.add_variable((), "zeros", "int32", name="step_counter")
-
-    def _scale(self) -> Variable:
-        return self.add_variable((), lambda shape, dtype: self.initial_scale, "float32", name="dynamic_scale")
 
     def _apply(self, grads: list[Any], variables: list[Variable]) -> None:
         scale = self.dynamic_scale.value
@@ -105,6 +106,7 @@ class LossScaleOptimizer(Optimizer):
 
     def scale_loss(self, loss: Any) -> Any:
         scale = self.dynamic_scale if self.built else self.initial_scale
+        loss = self.inner_optimizer.scale_loss(loss)
         with use_backend(self._backend):
             return loss * ops.cast(scale, loss.dtype) if hasattr(loss, "dtype") else loss * scale
 

@@ -14,6 +14,7 @@ from triceras.core import config, naming, registry
 from triceras.core.scope import use_backend
 from triceras.core.state import StatelessScope
 from triceras.core.variable import Variable
+from triceras.optimizers import joined
 from triceras.optimizers.schedules import LearningRateSchedule
 
 
@@ -193,14 +194,22 @@ class Optimizer:
         """Names of the variables kept for each weight; the names of a group are created weight by weight."""
         return []
 
-    def slot_initializer(self, name: str) -> Any:
-        """What a slot begins with."""
+    def slot_initializer(self, name: str, variable: Variable) -> Any:
+        """What a slot of a weight begins with."""
         return "zeros"
 
     def slots(self, variable: Variable, *names: str) -> list[Any]:
         """The slots of a weight by name."""
+        if isinstance(variable, joined.Joined):
+            return [variable.slots[name] for name in names]
         index = self._get_variable_index(variable)
         return [self._slots[name][index] for name in names]
+
+    def _slots_of(self, variables: list[Variable]) -> dict[str, list[Variable]]:
+        """The slots that the update of some weights takes, by name."""
+        places = [self._get_variable_index(variable) for variable in variables]
+        names = [name for group in self.slot_groups() for name in group]
+        return {name: [self._slots[name][place] for place in places] for name in names}
 
     def add_variable(
         self,
@@ -255,7 +264,7 @@ class Optimizer:
         lists: tuple[list[Variable | None], ...] = tuple([] for _ in names)
         for variable in trainable_variables:
             for slot, found in zip(names, lists, strict=True):
-                first = self.slot_initializer(slot) if initializer is None else initializer
+                first = self.slot_initializer(slot, variable) if initializer is None else initializer
                 direct = variable.overwrite_with_gradient
                 found.append(None if direct else self.add_variable_from_reference(variable, slot, first))
         self._slots.update(zip(names, lists, strict=True))
@@ -272,7 +281,7 @@ class Optimizer:
             value = serialization.deserialize_keras_object(value)
         if isinstance(value, LearningRateSchedule) or (callable(value) and not hasattr(value, "shape")):
             return value
-        if isinstance(value, (bool, str)) or np.ndim(value) != 0 or value is None:
+        if isinstance(value, bool) or not isinstance(value, (int, float, np.number)):
             raise ValueError(
                 "Argument `learning_rate` should be float, or an instance of LearningRateSchedule, or a callable "
                 f"(without arguments, that returns the learning rate). Received instead: learning_rate={value}"
@@ -309,7 +318,7 @@ class Optimizer:
         variables = self._weights_for(grads, trainable_variables)
         pairs = _with_gradients(grads, variables)
         with use_backend(self._backend):
-            self._apply([self.backend.convert(g) for g, _ in pairs], [v for _, v in pairs])
+            self._apply([ops.convert_to_tensor(g, sparse=False) for g, _ in pairs], [v for _, v in pairs])
 
     def _apply(self, grads: list[Any], variables: list[Variable]) -> None:
         grads, variables = self._overwrite_directly(grads, variables)
@@ -319,7 +328,7 @@ class Optimizer:
             self._accumulate(grads, variables)
         else:
             self._update(grads, variables)
-        self._iterations.assign_add(1)
+        self._iterations.assign(self._iterations.value + 1)
 
     def _weights_for(self, grads: list[Any], variables: Iterable[Variable] | None) -> list[Variable]:
         if variables is not None:
@@ -365,13 +374,22 @@ class Optimizer:
         """One update: clip, decay, step, average, constrain."""
         grads = self._clip(grads)
         rate = self.learning_rate
+        pairs = list(zip(grads, variables, strict=True))
         self._in_common = {}
+
+        def step(gradient: Any, variable: Variable) -> None:
+            dtype = variable.dtype
+            own_rate = self._common(("learning_rate", dtype), lambda: ops.cast(rate, dtype))
+            decay = self._decay_of(variable)
+            if decay is not None:
+                variable.assign_sub(variable * (decay * own_rate))
+            self.update_step(ops.cast(gradient, dtype), variable, own_rate)
+
         try:
-            for gradient, variable in zip(grads, variables, strict=True):
-                own_rate = ops.cast(rate, variable.dtype)
-                if self.weight_decay is not None and self._use_weight_decay(variable):
-                    variable.assign_sub(variable * (self.weight_decay * own_rate))
-                self.update_step(ops.cast(gradient, variable.dtype), variable, own_rate)
+            if hasattr(self.update_step, "elementwise"):
+                pairs = joined.update(pairs, self._decay_of, self._slots_of, step)
+            for gradient, variable in pairs:
+                step(gradient, variable)
         finally:
             self._in_common = None
         if self.use_ema:
@@ -419,6 +437,12 @@ class Optimizer:
             var_names: Variables whose names match one of these regular expressions.
         """
         self._undecayed = (list(var_list or ()), list(var_names or ()))
+
+    def _decay_of(self, variable: Variable) -> float | None:
+        """The weight decay of a weight; None: none. Weights that are joined have the same."""
+        if isinstance(variable, joined.Joined):
+            variable = variable.parts[0]
+        return self.weight_decay if self.weight_decay is not None and self._use_weight_decay(variable) else None
 
     def _use_weight_decay(self, variable: Variable) -> bool:
         exempt, patterns = self._undecayed
@@ -575,6 +599,12 @@ class Optimizer:
 
         with CustomObjectScope(custom_objects or {}):
             return cls(**config)
+
+
+def elementwise(update_step: Callable) -> Callable:
+    """Mark an `update_step` that treats each element of a weight by itself: small weights may be updated together."""
+    update_step.elementwise = True  # type: ignore[attr-defined]
+    return update_step
 
 
 def only_where(condition: Any, update: Callable[[], None]) -> None:

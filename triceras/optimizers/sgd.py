@@ -6,7 +6,7 @@ from typing import Any, Unpack
 
 from triceras import ops
 from triceras.core.variable import Variable
-from triceras.optimizers.optimizer import Common, Optimizer
+from triceras.optimizers.optimizer import Common, Optimizer, elementwise
 
 
 class SGD(Optimizer):
@@ -40,6 +40,7 @@ class SGD(Optimizer):
     def slot_groups(self) -> list[tuple[str, ...]]:
         return [("momentum",)] if self.momentum else []
 
+    @elementwise
     def update_step(self, gradient: Any, variable: Variable, learning_rate: Any) -> None:
         step = -learning_rate * gradient
         if self.momentum:
@@ -82,6 +83,7 @@ class Lion(Optimizer):
     def slot_groups(self) -> list[tuple[str, ...]]:
         return [("momentum",)]
 
+    @elementwise
     def update_step(self, gradient: Any, variable: Variable, learning_rate: Any) -> None:
         (momentum,) = self.slots(variable, "momentum")
         variable.assign_sub(learning_rate * ops.sign(self.beta_1 * momentum + (1 - self.beta_1) * gradient))

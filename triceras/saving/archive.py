@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from triceras.core import placement
 from triceras.saving import limits
 from triceras.saving.errors import CorruptFile, MissingFile, ModelFileError, NotAModelFile, ResourceLimit, UnsafeContent
 
@@ -256,7 +257,8 @@ def replace_file(path: Path, write: Callable[[Path], None]) -> None:
         write(temporary)
         with open(temporary, "rb+") as file:
             os.fsync(file.fileno())
-        os.replace(temporary, path)
+        if placement.is_first():
+            os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
 

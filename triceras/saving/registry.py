@@ -37,8 +37,7 @@ WRITTEN_ELSEWHERE = {
     "Functional": "keras.src.models.functional",
 }
 ROOTS = ("keras", "triceras", "tf_keras", "keras_core", "tensorflow")
-# They run code or read graphs that live outside the file.
-NOT_FROM_FILES = ("TFSMLayer", "TorchModuleWrapper", "JaxLayer", "FlaxLayer", "FeatureSpace")
+NOT_FROM_FILES = ("FeatureSpace",)  # they run code that lives outside the file
 # A string here would be opened as a path or URL.
 PATH_ARGUMENTS = {
     "StringLookup": ("vocabulary", "idf_weights"),
@@ -173,7 +172,7 @@ def listed(module: str) -> dict[str, Any]:
 def classes(kind: str) -> dict[str, type]:
     """The public classes of a kind, by name."""
     found = {name: value for name, value in listed(KINDS[kind][0]).items() if inspect.isclass(value)}
-    return {value.__name__: value for value in found.values()} | found
+    return {value.__name__: value for value in found.values() if value.__name__ in found} | found
 
 
 @functools.cache
@@ -193,7 +192,7 @@ def _public_paths() -> dict[type, tuple[str, str]]:
     found: dict[type, tuple[str, str]] = {}
     for kind, (_, written) in KINDS.items():
         for name, cls in classes(kind).items():
-            found.setdefault(cls, (WRITTEN_ELSEWHERE.get(name, written), cls.__name__))
+            found.setdefault(cls, (WRITTEN_ELSEWHERE.get(name, written), name))
     return found
 
 

@@ -202,7 +202,7 @@ def _misfit(obj: Any, store: h5.Store) -> str | None:
 
     if getattr(type(obj), "load_own_variables", None) is not Layer.load_own_variables:
         return None
-    own = obj._variables_of_its_own()
+    own = obj._variables_in_files()
     if len(own) != len(store):
         return (
             f"Layer '{obj.name}' expected {len(own)} variables, but received {len(store)} variables during loading. "
@@ -217,6 +217,8 @@ def _misfit(obj: Any, store: h5.Store) -> str | None:
 
 
 def _shapes(obj: Any) -> set[tuple[int, ...]]:
+    if hasattr(obj, "expected_shapes"):
+        return obj.expected_shapes()
     variables = getattr(obj, "variables", ())
     return {tuple(v.shape) for v in (variables if isinstance(variables, (list, tuple)) else ())}
 

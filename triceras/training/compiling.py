@@ -94,6 +94,20 @@ def compile_model(model: Any, arguments: dict[str, Any], auto_scale_loss: bool) 
     )
 
 
+def compile_config(model: Any) -> dict[str, Any]:
+    """What `compile_from_config` needs; empty where `compile` wasn't called, or with an optimizer without a config."""
+    from triceras.optimizers.foreign import NoConfig
+    from triceras.saving.serialization import serialize_keras_object
+
+    if model._compiled is None:
+        return {}
+    try:
+        return serialize_keras_object({**model._compiled.arguments, "optimizer": model.optimizer})
+    except NoConfig as error:
+        warnings.warn(f"What `compile` was given isn't saved. {error}", stacklevel=5)
+        return {}
+
+
 def _metrics(arguments: dict[str, Any], names: Any) -> CompileMetrics | None:
     if arguments["metrics"] is None and arguments["weighted_metrics"] is None:
         return None

@@ -5,7 +5,10 @@ from __future__ import annotations
 import inspect
 import weakref
 from collections.abc import Callable
+from functools import partial
 from typing import Any
+
+from triceras.core import placement
 
 # The state that a step written for JAX, `train_step(self, state, data)`, takes and returns.
 STATE = {
@@ -60,14 +63,18 @@ class Steps:
 
     def __init__(self, model: Any, name: str, variables: list[Any]):
         step, backend = one_step(model, name), model.backend
+        if (distribution := placement.in_force(backend)) is not None:
+            distribution.check(variables)
         self.trained, self.settings = trained_by(model), settings_of(model)
         self.size = model.steps_per_execution
         if name != "train_step":
             step = backend.without_gradients(step)
         options = {"variables": variables, "jit_compile": model.jit_compile}
-        self.one = step if model.run_eagerly else backend.jit(step, **options)
+        jit = (lambda fn: fn) if model.run_eagerly else partial(backend.jit, **options)
+        around = getattr(model.optimizer, "around", None) if name == "train_step" else None
+        self.one = jit(step) if around is None else around(step, jit)
         self.several: Callable | None = None
-        if self.size > 1 and not model.run_eagerly:
+        if self.size > 1 and not model.run_eagerly and around is None:
             self.several = backend.several_steps(step, self.one, name != "predict_step", **options)
 
     def __call__(self, batches: list[Any]) -> list[Any]:
@@ -87,9 +94,17 @@ class StepCache(dict):
         return StepCache()
 
 
+_rewired = [0]
+
+
+def forget_all() -> None:
+    """Let every model compile its steps anew: a layer somewhere, which knows no model, computes otherwise now."""
+    _rewired[0] += 1
+
+
 def settings_of(model: Any) -> tuple:
     """How a model wants its steps to be compiled."""
-    return model.run_eagerly, model.jit_compile, model.steps_per_execution
+    return model.run_eagerly, model.jit_compile, model.steps_per_execution, _rewired[0]
 
 
 def trained_by(model: Any) -> tuple[int, ...]:

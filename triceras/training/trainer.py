@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
-from triceras.core import config, tree
+from triceras.core import config, masks, tree
 from triceras.core.scope import use_backend
 from triceras.training import data as data_adapters
 from triceras.training.callbacks.callback_list import CallbackList
-from triceras.training.compiling import Compiled, compile_model
+from triceras.training.compiling import Compiled, compile_config, compile_model
 from triceras.training.logs import PendingLogs, fetch, plain
 from triceras.training.predictions import joined
 from triceras.training.ready import assert_can_train, assert_compiled, get_ready
@@ -107,11 +107,7 @@ class Trainer:
 
     def get_compile_config(self) -> dict[str, Any]:
         """What `compile_from_config` needs to compile the same way; empty where `compile` wasn't called."""
-        from triceras.saving.serialization import serialize_keras_object
-
-        if self._compiled is None:
-            return {}
-        return serialize_keras_object({**self._compiled.arguments, "optimizer": self.optimizer})
+        return compile_config(self)
 
     def compile_from_config(self, config: dict[str, Any]) -> None:
         """Compile as a config says that `get_compile_config` gave."""
@@ -143,17 +139,18 @@ class Trainer:
         x, y, sample_weight = unpack_x_y_sample_weight(data)
         weights = self.trainable_variables
         objective = partial(self._objective, x, y, sample_weight)
-        (_, (loss, y_pred)), grads = self.backend.value_and_grad(objective, weights, has_aux=True)()
+        (_, (loss, y_pred, mask)), grads = self.backend.value_and_grad(objective, weights, has_aux=True)()
+        tree.map_structure(masks.set, y_pred, mask)  # what went through a transform may be another tensor
         self._track_loss(x, loss)
         if weights:
             self.optimizer.apply(grads, weights)
         return self.compute_metrics(x, y, y_pred, sample_weight=sample_weight)
 
-    def _objective(self, x: Any, y: Any, sample_weight: Any) -> tuple[Any, tuple[Any, Any]]:
-        """What training minimizes, and the loss and predictions behind it."""
+    def _objective(self, x: Any, y: Any, sample_weight: Any) -> tuple[Any, tuple[Any, Any, Any]]:
+        """What training minimizes, and the loss, predictions and masks behind it."""
         y_pred = self(x, training=True)
         loss = self._loss_of(x, y, y_pred, sample_weight, True)
-        return self.optimizer.scale_loss(loss), (loss, y_pred)
+        return self.optimizer.scale_loss(loss), (loss, y_pred, tree.map_structure(masks.get, y_pred))
 
     def test_step(self, data: Any) -> dict[str, Any]:
         """Evaluate on a batch; takes and gives what `train_step` does."""
@@ -431,7 +428,7 @@ class Trainer:
         for first, batches in epochs:
             if begin is not None:
                 begin(first)
-            logs = PendingLogs(self.backend.collect_logs(steps(native(batches))[-1]), self.backend.to_numpy)
+            logs = PendingLogs(steps(native(batches))[-1], self.backend.to_numpy)
             if end is not None:
                 end(first + len(batches) - 1, logs)
             if self.stop_training:
@@ -604,7 +601,7 @@ class Trainer:
             get_ready(self, lambda: data, name.removesuffix("_step"))
             self.reset_metrics()
             logs = self._function(name).one(self._native()([data])[0])
-            return self._as_result(plain(self.backend.collect_logs(logs), self.backend.to_numpy), return_dict)
+            return self._as_result(plain(logs, self.backend.to_numpy), return_dict)
 
 
 def _is_due(epoch: int, freq: Any) -> bool:

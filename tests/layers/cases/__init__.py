@@ -14,6 +14,7 @@ import numpy as np
 from tests.layers.cases import (
     activation,
     attention,
+    bridges,
     convolution,
     core,
     merging,
@@ -36,6 +37,7 @@ _MODULES = (
     convolution,
     recurrent,
     attention,
+    bridges,
 )
 FAMILIES = {module.__name__.rpartition(".")[2]: module.CASES for module in _MODULES}
 CASES = [case for cases in FAMILIES.values() for case in cases]

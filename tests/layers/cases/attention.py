@@ -1,5 +1,10 @@
 """Attention."""
 
+from tests.layers.cases.example import example
+
+_THREE = ["2,4,6", "2,5,7", "2,5,6"]  # query, value, key
+_MASKS = [example("2,4:bool"), example("2,5:bool")]
+
 CASES = [
     ("attention", "layers.MultiHeadAttention(2, 3)", ["2,4,6", "2,5,6"], {}),
     ("attention_causal", "layers.MultiHeadAttention(2, 3, value_dim=4, output_shape=7)", ["2,4,6", "2,4,6"],
@@ -7,6 +12,63 @@ CASES = [
     ("attention_scores", "layers.MultiHeadAttention(2, 3, use_bias=False)", ["2,4,6", "2,5,6"],
      {"return_attention_scores": True}),
     ("attention_axes", "layers.MultiHeadAttention(2, 3, attention_axes=(1, 2))", ["2,3,2,6", "2,3,2,6"], {}),
+    ("attention_one_axis", "layers.MultiHeadAttention(2, 3, attention_axes=-2)", ["2,3,4,6", "2,3,5,6"],
+     {"value_mask": example("2,5:bool")}),
+    ("attention_axis_causal", "layers.MultiHeadAttention(2, 3, attention_axes=[1], sliding_window=2)",
+     ["2,3,2,6", "2,4,2,6"], {"use_causal_mask": True}),
+    ("attention_axes_mask", "layers.MultiHeadAttention(1, 3, output_shape=(2, 3))", ["2,2,2,4", "2,3,2,4"],
+     {"attention_mask": example("2,2,2,3,2:bool")}),
+    ("attention_key", "layers.MultiHeadAttention(2, 3, kernel_regularizer='l2', bias_constraint='non_neg')",
+     _THREE, {"key_mask": example("2,5:bool")}),
+    ("attention_masks", "layers.MultiHeadAttention(2, 3)", ["2,4,6", "2,5,6"],
+     {"value_mask": example("2,5:bool"), "attention_mask": example("2,4,5:bool"), "use_causal_mask": True}),
+    ("attention_head_mask", "layers.MultiHeadAttention(3, 2)", ["2,4,6", "2,5,6"],
+     {"attention_mask": example("2,3,4,5:bool")}),
+    ("attention_window", "layers.MultiHeadAttention(2, 3, sliding_window=2)", ["2,6,6", "2,6,6"], {}),
+    ("attention_gate", "layers.MultiHeadAttention(2, 3, use_gate=True, seed=3, bias_initializer='ones')",
+     ["2,4,6", "2,5,6"], {}),
+    ("attention_f16", "layers.MultiHeadAttention(2, 3, dtype='float16')", ["2,4,6", "2,5,6"], {}),
+    ("attention_mixed", "layers.MultiHeadAttention(2, 3, dtype='mixed_bfloat16')", ["2,4,6", "2,5,6"],
+     {"return_attention_scores": True, "use_causal_mask": True}),
+    ("attention_training", "layers.MultiHeadAttention(2, 3, dropout=0.5)", ["2,4,6", "2,5,6"], {"training": False}),
+    ("grouped", "layers.GroupQueryAttention(3, 4, 2)", ["2,4,6", "2,5,6"], {}),
+    ("grouped_scores", "layers.GroupQueryAttention(3, 4, 1, use_bias=False, dropout=0.2, seed=1)", ["2,4,6", "2,5,6"],
+     {"return_attention_scores": True}),
+    ("grouped_key", "layers.GroupQueryAttention(3, 2, 2, kernel_initializer='he_normal')", ["2,4,6", "2,5,6", "2,5,8"],
+     {"value_mask": example("2,5:bool"), "key_mask": example("2,5:bool")}),
+    ("grouped_gate", "layers.GroupQueryAttention(3, 4, 2, use_gate=True, sliding_window=3)", ["2,6,6", "2,6,6"],
+     {"use_causal_mask": True}),
+    ("grouped_masks", "layers.GroupQueryAttention(3, 4, 2)", ["2,4,6", "2,5,6"],
+     {"attention_mask": example("2,4,5:bool"), "return_attention_scores": True}),
+    ("grouped_query_mask", "layers.GroupQueryAttention(3, 4, 2)", ["2,4,6", "2,5,6"],
+     {"query_mask": example("2,4:bool")}),
+    ("grouped_f16", "layers.GroupQueryAttention(3, 4, 2, dtype='mixed_float16')", ["2,4,6", "2,5,6"],
+     {"use_causal_mask": True}),
+    ("dot_attention", "layers.Attention()", [["2,4,6", "2,5,6"]], {}),
+    ("dot_attention_scale", "layers.Attention(use_scale=True, dropout=0.3, seed=2)", [_THREE], {}),
+    ("dot_attention_scores", "layers.Attention(use_scale=True)", [_THREE],
+     {"mask": _MASKS, "return_attention_scores": True, "use_causal_mask": True}),
+    ("dot_attention_masks", "layers.Attention()", [["2,4,6", "2,5,6"]], {"mask": _MASKS}),
+    ("dot_attention_concat", "layers.Attention(score_mode='concat', use_scale=True)", [["2,4,6", "2,5,6"]],
+     {"use_causal_mask": True}),
+    ("dot_attention_rank", "layers.Attention()", [["2,3,4,6", "2,3,5,6"]], {}),
+    ("dot_attention_f16", "layers.Attention(use_scale=True, dtype='mixed_float16')", [["2,4,6", "2,5,6"]],
+     {"mask": _MASKS}),
+    ("additive_attention", "layers.AdditiveAttention()", [["2,4,6", "2,5,6"]], {}),
+    ("additive_attention_plain", "layers.AdditiveAttention(use_scale=False, dropout=0.1, seed=4)",
+     [["2,4,6", "2,5,7", "2,5,6"]], {"use_causal_mask": True}),
+    ("additive_attention_masks", "layers.AdditiveAttention()", [["2,4,6", "2,5,6"]],
+     {"mask": _MASKS, "return_attention_scores": True}),
+    ("additive_attention_f16", "layers.AdditiveAttention(dtype='float16')", [["2,4,6", "2,5,6"]], {}),
 ]  # fmt: skip
 
-MORE = []
+MORE = [
+    ("attention_query_mask", "layers.MultiHeadAttention(2, 3)", ["2,4,6", "2,5,6"],
+     {"query_mask": example("2,4:bool")}),
+    ("attention_gate_value", "layers.MultiHeadAttention(2, 3, value_dim=4, use_gate=True)", ["2,4,6", "2,5,6"], {}),
+    ("attention_dropout", "layers.MultiHeadAttention(2, 3, dropout=0.5, seed=1)", ["2,4,6", "2,5,6"],
+     {"training": True}),
+    ("grouped_dropout", "layers.GroupQueryAttention(3, 4, 2, dropout=0.5, seed=1)", ["2,4,6", "2,5,6"],
+     {"training": True}),
+    ("dot_attention_dropout", "layers.Attention(dropout=0.5, seed=1)", [["2,4,6", "2,5,6"]], {"training": True}),
+]  # fmt: skip

@@ -1,12 +1,71 @@
 """Normalizations."""
 
+from tests.layers.cases.example import example
+
 CASES = [
     ("batch_norm", "layers.BatchNormalization()", ["4,3"], {}),
     ("batch_norm_training", "layers.BatchNormalization(momentum=0.9)", ["4,3"], {"training": True}),
     ("batch_norm_axis", "layers.BatchNormalization(axis=1, epsilon=0.01, scale=False)", ["4,3,2"], {"training": True}),
+    ("batch_norm_plain", "layers.BatchNormalization(center=False, scale=False)", ["2,3,2,3"], {"training": True}),
+    ("batch_norm_settings", "layers.BatchNormalization(beta_initializer='ones', gamma_regularizer='l2', beta_constraint="
+     "'non_neg', moving_mean_initializer='ones', moving_variance_initializer=initializers.Constant(4.0))",
+     ["4,3"], {"training": True}),
+    ("batch_norm_mask", "layers.BatchNormalization()", ["2,4,3"], {"training": True, "mask": example("2,4:bool")}),
+    ("batch_norm_mask_axis", "layers.BatchNormalization(axis=1)", ["2,4,3"],
+     {"training": True, "mask": example("2,4:bool")}),
+    ("batch_norm_synchronized", "layers.BatchNormalization(synchronized=True)", ["4,3"], {"training": True}),
+    ("batch_norm_frozen", "layers.BatchNormalization(trainable=False, renorm=True)", ["4,3"], {"training": True}),
     ("batch_norm_f16", "layers.BatchNormalization(dtype='mixed_float16')", ["4,3"], {"training": True}),
+    ("batch_norm_bf16", "layers.BatchNormalization(dtype='mixed_bfloat16')", ["4,3"], {"training": True}),
+    ("renorm", "layers.BatchNormalization(renorm=True)", ["4,3"], {}),
+    ("renorm_training", "layers.BatchNormalization(momentum=0.9, renorm=True, renorm_momentum=0.8)", ["4,3"],
+     {"training": True}),
+    ("renorm_clipped", "layers.BatchNormalization(renorm=True, renorm_clipping={'rmin': 0.8, 'rmax': 1.5, 'dmax': 0.1})",
+     ["4,3"], {"training": True}),
+    ("renorm_no_gamma", "layers.BatchNormalization(renorm=True, scale=False, renorm_clipping={'rmax': 1.1})", ["4,3"],
+     {"training": True}),
+    ("renorm_no_beta", "layers.BatchNormalization(renorm=True, center=False, moving_variance_initializer="
+     "initializers.Constant(4.0))", ["4,3"], {"training": True}),
+    ("renorm_mask", "layers.BatchNormalization(renorm=True)", ["2,4,3"],
+     {"training": True, "mask": example("2,4:bool")}),
+    ("renorm_f16", "layers.BatchNormalization(renorm=True, dtype='mixed_float16')", ["4,3"], {"training": True}),
     ("layer_norm", "layers.LayerNormalization()", ["4,3"], {}),
     ("layer_norm_axes", "layers.LayerNormalization(axis=(1, 2), center=False)", ["4,3,2"], {}),
+    ("layer_norm_unsorted", "layers.LayerNormalization(axis=(2, 1), epsilon=0.1)", ["2,3,4"], {}),
+    ("layer_norm_first", "layers.LayerNormalization(axis=1, scale=False)", ["2,3,4"], {}),
+    ("layer_norm_f16", "layers.LayerNormalization(dtype='float16')", ["4,3"], {}),
+    ("layer_norm_mixed", "layers.LayerNormalization(dtype='mixed_bfloat16')", ["4,3"], {}),
+    ("group_norm", "layers.GroupNormalization(2)", ["2,3,4"], {}),
+    ("group_norm_axis", "layers.GroupNormalization(2, axis=1, epsilon=0.01)", ["2,4,3,2"], {}),
+    ("group_norm_instance", "layers.GroupNormalization(-1, center=False, gamma_initializer='zeros')", ["2,3,2,4"], {}),
+    ("group_norm_one", "layers.GroupNormalization(1, axis=-2, scale=False)", ["2,3,4"], {}),
+    ("group_norm_flat", "layers.GroupNormalization(3, beta_regularizer='l2')", ["2,6"], {}),
+    ("group_norm_f16", "layers.GroupNormalization(2, dtype='float16')", ["2,3,4"], {}),
+    ("group_norm_mixed", "layers.GroupNormalization(2, dtype='mixed_bfloat16')", ["2,3,4"], {}),
+    ("rms_norm", "layers.RMSNormalization()", ["4,3"], {}),
+    ("rms_norm_axes", "layers.RMSNormalization(axis=(-1, -2))", ["2,3,4"], {}),
+    ("rms_norm_epsilon", "layers.RMSNormalization(axis=[2], epsilon=0.1)", ["2,3,4"], {}),
+    ("rms_norm_f16", "layers.RMSNormalization(dtype='float16')", ["4,3"], {}),
+    ("rms_norm_mixed", "layers.RMSNormalization(dtype='mixed_float16')", ["4,3"], {}),
+    ("unit_norm", "layers.UnitNormalization()", ["4,3"], {}),
+    ("unit_norm_axis", "layers.UnitNormalization(axis=1)", ["2,3,4"], {}),
+    ("unit_norm_axes", "layers.UnitNormalization(axis=(1, 2))", ["2,3,4"], {}),
+    ("unit_norm_f16", "layers.UnitNormalization(dtype='float16')", ["4,3"], {}),
+    ("spectral", "layers.SpectralNormalization(layers.Dense(3))", ["2,4"], {}),
+    ("spectral_training", "layers.SpectralNormalization(layers.Dense(3))", ["2,4"], {"training": True}),
+    ("spectral_iterations", "layers.SpectralNormalization(layers.Dense(3, use_bias=False), power_iterations=3)", ["2,4"],
+     {"training": True}),
+    ("spectral_conv", "layers.SpectralNormalization(layers.Conv2D(3, 2, activation='relu'))", ["2,3,3,2"],
+     {"training": True}),
+    ("spectral_f16", "layers.SpectralNormalization(layers.Dense(3, dtype='mixed_float16'), dtype='mixed_float16')",
+     ["2,4"], {"training": True}),
+    ("rescaling_channels", "layers.Rescaling([0.5, 1.0, 2.0], offset=[1.0, 2.0, 3.0])", ["2,3,3"], {}),
+    ("rescaling_int", "layers.Rescaling(0.5)", ["4,3:int32"], {}),
+    ("rescaling_f16", "layers.Rescaling(2, offset=-1, dtype='float16')", ["4,3"], {}),
 ]  # fmt: skip
 
-MORE = []
+MORE = [
+    ("layer_norm_rms_scaling", "layers.LayerNormalization(rms_scaling=True)", ["4,3"], {}),
+    ("rms_norm_first", "layers.RMSNormalization(axis=1)", ["2,3,4"], {}),  # Keras multiplies by the wrong dimension
+    ("spectral_embedding", "layers.SpectralNormalization(layers.Embedding(7, 3))", ["2,4:int32"], {"training": True}),
+]  # fmt: skip

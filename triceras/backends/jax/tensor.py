@@ -9,13 +9,25 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxlib._jax import ArrayImpl
 
 from triceras.core import dtypes, registry
 from triceras.core.scope import local
 
 # The class of real arrays comes first: `type(x) in TENSOR_TYPES` then finds them without asking the metaclass.
-TENSOR_TYPES = (type(jnp.zeros(())), jax.Array)
+# It isn't found by making an array: that would start XLA, and processes that join others must do so before.
+TENSOR_TYPES = (ArrayImpl, jax.Array)
 ARRAY = TENSOR_TYPES[0]
+
+
+class _Kind(type):
+    def __instancecheck__(cls, x: Any) -> bool:
+        kind = type(x)
+        return kind.__name__ == "BCOO" and kind.__module__.startswith("jax.")
+
+
+class BCOO(metaclass=_Kind):
+    """The type of sparse tensors, known without importing its module, which takes a third as long as JAX itself."""
 
 
 @functools.lru_cache(maxsize=64)
@@ -49,11 +61,15 @@ class Tensors:
             x = x.value
         if isinstance(x, TENSOR_TYPES):
             return x if dtype is None else strong(x, jax_dtype(dtype))
+        if isinstance(x, BCOO):
+            return x if dtype is None else self.cast(x, dtype)
         owner = registry.backend_of(x)
         if isinstance(x, (list, tuple)) and owner is not None:
             return self.convert(jnp.stack(self._same_dtype([self.convert(v) for v in x])), dtype)
         if owner is not None and owner is not self:
-            return self.convert(_import(owner, x), dtype)
+            is_sparse = owner.sparse is not None and owner.sparse.is_sparse(x)
+            x = self.sparse.make(*owner.sparse.take_apart(x)) if is_sparse else _import(owner, x)
+            return self.convert(x, dtype)
         return _of_host(x, dtype)
 
     def _same_dtype(self, tensors: list[Any]) -> list[Any]:
@@ -61,9 +77,14 @@ class Tensors:
         return [self.cast(x, common) for x in tensors]
 
     def to_numpy(self, x: Any) -> np.ndarray:
-        return np.asarray(x)
+        x = self.sparse.densify(x) if isinstance(x, BCOO) else x
+        whole = type(x) is not ARRAY or x.is_fully_addressable or x.is_fully_replicated
+        return np.asarray(x) if whole else self.engine().gathered(x)
 
     def cast(self, x: Any, dtype: str) -> Any:
+        if not isinstance(x, TENSOR_TYPES):
+            values, rebuild = self.sparse.values(x)
+            return rebuild(self.cast(values, dtype))
         kind = jax_dtype(dtype)
         if x.dtype.kind == "c" and kind.kind != "c":
             x = x.real
@@ -76,7 +97,7 @@ class Tensors:
         return jax_dtype(dtype).name
 
     def is_traced(self, x: Any) -> bool:
-        return isinstance(x, jax.core.Tracer)
+        return isinstance(x.data if isinstance(x, BCOO) else x, jax.core.Tracer)
 
     def device_names(self) -> list[str]:
         return [f"{device.platform}:{device.id}" for device in jax.local_devices()]

@@ -18,7 +18,7 @@ import numpy as np
 from jax import lax
 from jax.extend.core import jaxpr_as_fun
 
-from triceras.backends.jax.tensor import ARRAY, compiled, jax_dtype
+from triceras.backends.jax.tensor import ARRAY, BCOO, compiled, jax_dtype
 from triceras.core import tree
 from triceras.core.scope import local, setting
 from triceras.core.spec import Spec
@@ -124,7 +124,7 @@ def pack(out: Any) -> Packed:
     def place(x: Any) -> Any:
         if hasattr(x, "assign"):
             x = x.value
-        if not isinstance(x, (ARRAY, jax.Array)):
+        if not isinstance(x, (ARRAY, jax.Array, BCOO)):
             return x
         leaves.append(x)
         return _Slot(len(leaves) - 1)
@@ -169,7 +169,7 @@ def split(x: Any, key: list[Any], dynamic: list[Any]) -> None:
         for value in x.values():
             split(value, key, dynamic)
     elif _travels(x):
-        key.append(ARRAY)
+        key.append(BCOO if isinstance(x, BCOO) else ARRAY)
         dynamic.append(x)
     elif tree.is_nested(x):
         key.append((kind, tuple(x) if isinstance(x, Mapping) else len(x)))
@@ -180,7 +180,8 @@ def split(x: Any, key: list[Any], dynamic: list[Any]) -> None:
 
 
 def _travels(x: Any) -> bool:
-    return isinstance(x, jax.Array) or (isinstance(x, (np.ndarray, np.generic)) and x.dtype.kind not in _NO_NUMBERS)
+    is_host = isinstance(x, (np.ndarray, np.generic)) and x.dtype.kind not in _NO_NUMBERS
+    return is_host or isinstance(x, (jax.Array, BCOO))
 
 
 def placeholders(x: Any, count: list[int]) -> Any:
@@ -219,6 +220,12 @@ class _Static:
 
 
 # --- jit --------------------------------------------------------------------------------------------------------------
+
+
+def kept(variable: Any, value: Any) -> Any:
+    """A Variable's new value in compiled code, laid out over devices as the Variable is."""
+    layout = variable.layout
+    return value if layout is None else lax.with_sharding_constraint(value, layout.backend_layout)
 
 
 class Program:
@@ -286,10 +293,11 @@ class Program:
         found: dict[str, Any] = {"variables": variables}
 
         def flat(values: list[Any], dynamic: list[Any]) -> list[Any]:
-            found["avals"] = [jax.typeof(x) for x in (*values, *dynamic)]
+            found["avals"] = list(map(jax.typeof, jax.tree.leaves((values, dynamic))))
             out, new, found["used"] = self.pure(variables, values, dynamic)
+            leaves, found["leaves"] = jax.tree.flatten(out.leaves)
             found["template"], found["assigned"] = out.template, new.keys()
-            return [*out.leaves, *new.values()]
+            return [*leaves, *new.values()]
 
         jaxpr = jax.make_jaxpr(flat)([current(v) for v in variables], dynamic)
         written = {*map(id, self.written), *found["assigned"]}  # also what calls of other shapes assign
@@ -307,7 +315,7 @@ class Program:
         new = self.replayed(values, dynamic) or self.pure(self.variables, values, dynamic)
         if new[1].keys() - set(map(id, self.written)):
             raise Retrace([])
-        after = [new[1].get(id(v), x) for v, x in zip(self.written, written, strict=True)]
+        after = [kept(v, new[1].get(id(v), x)) for v, x in zip(self.written, written, strict=True)]
         return self.apart(values, dynamic, new[0], after)
 
     def replayed(self, values: list[Any], dynamic: list[Any]) -> tuple[Packed, dict[int, Any]] | None:
@@ -318,12 +326,13 @@ class Program:
         jaxpr, found = first
         known = dict(zip(map(id, self.variables), values, strict=True))
         values = [known.get(id(v), v.native) for v in found["variables"]]
-        if found["avals"] != [jax.typeof(x) for x in (*values, *dynamic)]:
+        leaves = jax.tree.leaves((values, dynamic))
+        if found["avals"] != list(map(jax.typeof, leaves)):
             return None
-        results = jaxpr_as_fun(jaxpr)(*values, *dynamic)
+        results = jaxpr_as_fun(jaxpr)(*leaves)
         count = len(results) - len(found["assigned"])
         new = dict(zip(found["assigned"], results[count:], strict=True))
-        return Packed(results[:count], found["template"]), new
+        return Packed(found["leaves"].unflatten(results[:count]), found["template"]), new
 
     def apart(self, values: list[Any], dynamic: list[Any], out: Packed, new: list[Any]) -> tuple[Any, list[Any]]:
         """Copy what would leave as one array with two owners: a Variable's is overwritten by the next call."""
@@ -382,14 +391,14 @@ def uncompiled(backend: Any, fn: Callable) -> Callable:
 
 
 def stacked(batches: list[Any]) -> Any:
-    """Batches of equal shapes and structure as one tree, whose tensors have one more axis; None for unequal ones."""
+    """Batches of equal shapes and structure as one tree of tensors with one more axis; None for others, or sparse."""
     keys, rows = [], []
     for batch in batches:
         key, row = [], []
         split(batch, key, row)
         keys.append((key, [(x.shape, x.dtype) for x in row]))
         rows.append(row)
-    if any(key != keys[0] for key in keys):
+    if any(key != keys[0] for key in keys) or BCOO in keys[0][0]:
         return None
     on_host = all(type(x) is np.ndarray for row in rows for x in row)
     return unpack(placeholders(batches[0], [0]), list(map(np.stack if on_host else jnp.stack, zip(*rows, strict=True))))

@@ -29,4 +29,6 @@ class Variables:
                 "A Variable was assigned inside a JAX transform that knows nothing of it. Use triceras.jit, "
                 "triceras.value_and_grad, ops.scan… in place of jax.jit, jax.grad, jax.lax.scan…, or a StatelessScope."
             )
+        if len(native.sharding.device_set) > 1:
+            return jax.device_put(_copied(value), native.sharding)
         return _copied(value)  # the caller's array must outlive the donation of ours

@@ -5,10 +5,13 @@ import contextlib
 import tensorflow as tf
 
 from triceras.backends.tensorflow import array, image, linalg, logic, math, nn, random, reduce, signal
+from triceras.backends.tensorflow.bridges import SavedModel
 from triceras.backends.tensorflow.layer import MIXIN
+from triceras.backends.tensorflow.sparse import SparseTensors
 from triceras.backends.tensorflow.tensor import Tensors
 from triceras.backends.tensorflow.transforms import Transforms
 from triceras.backends.tensorflow.variable import Variables
+from triceras.core import registry
 from triceras.core.backend import Backend
 
 
@@ -19,6 +22,12 @@ class TensorflowBackend(Tensors, Variables, Transforms, Backend):
     argument_errors = (tf.errors.InvalidArgumentError, tf.errors.NotFoundError, tf.errors.UnimplementedError)
     modules = (math, logic, array, reduce, linalg, signal, nn, image, random)
     layer_mixin = MIXIN
+    bridges = {"TFSMLayer": SavedModel}
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sparse = SparseTensors(self)
+        registry.add(self.sparse)
 
 
 # A user's `tf.function` rewrites by default the source of all that it calls, which takes our code 20 times as long as

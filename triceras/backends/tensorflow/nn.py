@@ -56,7 +56,9 @@ def _over_axes(native: Callable, x: tf.Tensor, axis: Any) -> tf.Tensor:
 # --- codes and losses -------------------------------------------------------------------------------------------------
 
 
-def one_hot(x: tf.Tensor, num_classes: int, axis: int, dtype: str, sparse: bool = False) -> tf.Tensor:
+def one_hot(x: tf.Tensor, num_classes: int, axis: int, dtype: str, sparse: bool = False) -> Any:
+    if sparse:
+        return OPS["one_hot"].body(x, num_classes, axis, dtype, sparse)
     if dtype == "bool":
         return tf.cast(tf.one_hot(x, num_classes, axis=axis, dtype=tf.uint8), tf.bool)
     return tf.one_hot(x, num_classes, axis=axis, dtype=dtype)
@@ -97,6 +99,8 @@ def _channels_last(function: Callable) -> Callable:
 def conv(inputs: tf.Tensor, kernel: tf.Tensor, strides: tuple, padding: str, dilation_rate: tuple) -> tf.Tensor:
     groups = (inputs.shape[-1] or kernel.shape[-2]) // kernel.shape[-2]
     padding = padding.upper()
+    if max(strides) > 1 and max(dilation_rate) > 1:  # TensorFlow refuses both, or silently computes something else
+        kernel, dilation_rate = _dilated(kernel, dilation_rate), (1,) * len(strides)
     if groups == 1:
         return _ungrouped(inputs, kernel, strides, padding, dilation_rate)
     if kernel.shape[-2] == 1 and len(strides) < 3 and len(set(strides)) == 1:

@@ -40,7 +40,8 @@ class Tensors:
         if isinstance(x, (list, tuple)) and owner is not None:
             return self._stack([self.convert(v) for v in x])
         if owner is not None and owner is not self:
-            return _from_dlpack(x, owner)
+            is_sparse = owner.sparse is not None and owner.sparse.is_sparse(x)
+            return self.sparse.make(*owner.sparse.take_apart(x)) if is_sparse else _from_dlpack(x, owner)
         return _constant(x, dtype)
 
     def _stack(self, parts: list[Any]) -> tf.Tensor:
@@ -121,7 +122,7 @@ convert, dynamic_shape = Tensors().convert, Tensors().dynamic_shape
 def densify(x: Any) -> Any:
     """A plain tensor in place of slices, a sparse or a ragged tensor."""
     if isinstance(x, tf.SparseTensor):
-        return tf.sparse.to_dense(x)
+        return tf.sparse.to_dense(x, validate_indices=False)
     if isinstance(x, tf.RaggedTensor):
         return x.to_tensor()
     return tf.convert_to_tensor(x)

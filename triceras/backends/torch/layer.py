@@ -133,11 +133,11 @@ class TorchLayer(torch.nn.Module):
         super()._apply(fn, recurse)
         for variable in variables:
             table, key = places[id(variable)]
-            _set_native(variable, table[key])
+            set_native(variable, table[key])
         with torch.no_grad():
             for holder in self._state_holders():
                 for variable in holder.variables:
-                    _set_native(variable, fn(variable.native))
+                    set_native(variable, fn(variable.native))
             self._follow(fn)
         return self
 
@@ -225,7 +225,7 @@ def _modules_in(attributes: dict[str, Any]) -> Iterator[tuple[str, torch.nn.Modu
             yield from _modules_in({f"{'layers' if own else name}_{key}": x for key, x in items})
 
 
-def _set_native(variable: Any, native: torch.Tensor) -> None:
+def set_native(variable: Any, native: torch.Tensor) -> None:
     """Give a Variable the tensor that torch put in its place, maybe on another device or of another dtype."""
     variable.native = native if isinstance(native, torch.nn.Parameter) else held(native)
     dtype = variable.backend.dtype(native)

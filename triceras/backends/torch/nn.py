@@ -205,6 +205,8 @@ def max_pool(inputs: torch.Tensor, pool_size: tuple, strides: tuple, padding: st
 def average_pool(
     inputs: torch.Tensor, pool_size: tuple, strides: tuple, padding: str, data_format: str
 ) -> torch.Tensor:
+    if len(strides) == 3 and inputs.dtype in (torch.float16, torch.bfloat16) and not inputs.is_cuda:  # has no kernel
+        return average_pool(inputs.float(), pool_size, strides, padding, data_format).to(inputs.dtype)
     x = _channels_first(inputs, data_format)
     wide, pads = _padding(x, pool_size, strides, (1,) * len(strides), padding)
     pool = _AVERAGE_POOL[len(strides)]
@@ -234,11 +236,12 @@ def dot_product_attention(
     if is_causal and (mask is not None or bias is not None):
         causal = torch.ones(query.shape[1], key.shape[1], dtype=torch.bool, device=query.device).tril()
         mask, is_causal = causal if mask is None else mask & causal, False
-    if mask is not None:  # a finite number, so that rows without any place to look at stay finite
-        low = -0.7 * dtypes.largest(query.dtype)
-        mask = torch.where(mask, 0.0, low).to(query.dtype)
-        bias = mask if bias is None else bias + mask
     q, k, v = (x.transpose(1, 2) for x in (query, key, value))
+    if mask is not None:  # a finite number, and rows without any place to look at all see all alike, without gradients
+        seen = mask.any(-1, keepdim=True)
+        q = q.where(seen, 0.0)
+        mask = torch.where(mask | ~seen, 0.0, -0.7 * dtypes.largest(query.dtype)).to(query.dtype)
+        bias = mask if bias is None else bias + mask
     grouped = q.shape[1] != k.shape[1]
     with _kernels(flash_attention):
         result = F.scaled_dot_product_attention(

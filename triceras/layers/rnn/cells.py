@@ -15,6 +15,7 @@ from triceras import activations, ops, random
 from triceras.core.seeds import SeedGenerator
 from triceras.layers.layer import Layer
 from triceras.layers.rnn import whole
+from triceras.layers.rnn.loop import Way, steps
 from triceras.layers.settings import keep_settings, make_weight, positive_integer, settings_config
 from triceras.ops.recurrent import gru_gates, lstm_gates
 
@@ -26,6 +27,8 @@ class Cell(Layer, abc.ABC):
 
     gates: int
     states: int = 1
+    channel_axis = -1  # of the input, and where the gates are side by side
+    _held: dict[str, Any] | None = None  # the noise of all calls, while they are the steps of one sequence
 
     def __init__(
         self,
@@ -70,11 +73,12 @@ class Cell(Layer, abc.ABC):
         self.bias = None
 
     bias_shape = property(lambda self: (self.gates * self.units,))
+    state_shape = property(lambda self: (self.units,), doc="The shape of a state, without the batch.")
 
     def build(self, input_shape: Any) -> None:
-        self.kernel = make_weight(self, "kernel", (input_shape[-1], self.gates * self.units))
+        self.kernel = make_weight(self, "kernel", self._kernel_shape(input_shape[self.channel_axis]))
         self.recurrent_kernel = self.add_weight(
-            (self.units, self.gates * self.units),
+            self._kernel_shape(self.units),
             self.recurrent_initializer,
             regularizer=self.recurrent_regularizer,
             constraint=self.recurrent_constraint,
@@ -84,11 +88,16 @@ class Cell(Layer, abc.ABC):
             self.bias = make_weight(self, "bias", self.bias_shape, initializer=self._bias_initializer())
         self.built = True
 
+    def _kernel_shape(self, channels: int) -> tuple[int, ...]:
+        return (channels, self.gates * self.units)
+
     def _bias_initializer(self) -> Any:
         return self.bias_initializer
 
     def _input_bias(self) -> Any:
         return self.bias
+
+    # --- one step, or all ------------------------------------------------------------------------------------------
 
     def prepare(self, inputs: Any, training: bool | None) -> tuple[Any, Any]:
         """The input's part of the gates, for one step `(batch, features)` or all steps `(batch, time, features)`.
@@ -96,22 +105,19 @@ class Cell(Layer, abc.ABC):
         Returns:
             That, and the mask for the state's dropout (None without dropout).
         """
-        recurrent_mask, inputs = None, self.dropped_inputs(inputs, training)
-        if training and self.recurrent_dropout > 0:
-            recurrent_mask = self._noise((ops.shape(inputs)[0], self.units), self.recurrent_dropout)
-        projected = ops.matmul(inputs, self.kernel)
-        bias = self._input_bias()
-        return (projected if bias is None else ops.add(projected, bias)), recurrent_mask
+        recurrent_mask, batch = None, ops.shape(inputs)[0]
+        if training and self.recurrent_dropout:
+            recurrent_mask = self._noise("state", (batch, *self.state_shape), self.recurrent_dropout)
+        return self.project(self.dropped_inputs(inputs, training)), recurrent_mask
 
-    def dropped_inputs(self, inputs: Any, training: bool | None) -> Any:
-        """The inputs after dropout, which is the same for all steps."""
-        if not training or not self.dropout:
-            return inputs
-        shape = (ops.shape(inputs)[0], *(1,) * (len(inputs.shape) - 2), inputs.shape[-1])
-        return ops.multiply(inputs, self._noise(shape, self.dropout))
+    def project(self, inputs: Any) -> Any:
+        """What inputs, of one step or of all, add to the gates."""
+        projected, bias = ops.matmul(inputs, self.kernel), self._input_bias()
+        return projected if bias is None else ops.add(projected, bias)
 
-    def _noise(self, shape: Any, rate: float) -> Any:
-        return random.dropout(ops.ones(shape, dtype=self.compute_dtype), rate, seed=self.seed_generator)
+    def recur(self, state: Any, recurrent_mask: Any) -> Any:
+        """What the state adds to the gates."""
+        return ops.matmul(dropped(state, recurrent_mask), self.recurrent_kernel)
 
     @abc.abstractmethod
     def step(self, projected: Any, states: list[Any], recurrent_mask: Any) -> tuple[Any, list[Any]]:
@@ -121,6 +127,15 @@ class Cell(Layer, abc.ABC):
         """The function in `whole.py` that does what this cell does for all steps; None: there is none."""
         return None
 
+    def over_time(self, sequences: Any, states: list[Any], way: Way) -> tuple[Any, list[Any]]:
+        """The outputs of all steps and the last states; arguments as for `loop.run`."""
+        whole = None if way.unroll else self.whole(way.training)
+        if whole is not None:
+            weights = self.kernel, self.recurrent_kernel, self.bias
+            return whole(self.dropped_inputs(sequences, way.training), states, weights, way.mask, way.zero_masked)
+        prepared, recurrent_mask = self.prepare(sequences, way.training)
+        return steps(lambda states, x: self.step(x, states, recurrent_mask), prepared, states, way)
+
     def call(self, inputs: Any, states: Any, training: bool = False) -> tuple[Any, Any]:
         several = isinstance(states, (list, tuple))
         projected, recurrent_mask = self.prepare(inputs, training)
@@ -129,7 +144,57 @@ class Cell(Layer, abc.ABC):
 
     def get_initial_state(self, batch_size: Any = None) -> list[Any]:
         """Zeros."""
-        return [ops.zeros((batch_size, self.units), dtype=self.compute_dtype) for _ in range(self.states)]
+        return [ops.zeros((batch_size, *self.state_shape), dtype=self.compute_dtype) for _ in range(self.states)]
+
+    # --- dropout ---------------------------------------------------------------------------------------------------
+
+    def dropped_inputs(self, inputs: Any, training: bool | None) -> Any:
+        """The inputs after dropout, which is the same for all steps."""
+        if not training or not self.dropout:
+            return inputs
+        batch, *sizes = ops.shape(inputs)
+        one_step = len(sizes) == len(self.state_shape)
+        noise = self._noise("input", (batch, *(sizes if one_step else sizes[1:])), self.dropout)
+        return ops.multiply(inputs, noise if one_step else ops.expand_dims(noise, 1))
+
+    def _noise(self, kind: str, shape: Any, rate: float) -> Any:
+        held = {} if self._held is None else self._held
+        if kind not in held:
+            held[kind] = random.dropout(ops.ones(shape, dtype=self.compute_dtype), rate, seed=self.seed_generator)
+        return held[kind]
+
+    def hold_noise(self, held: bool) -> None:
+        """From now on, whether all calls drop the same, as the steps of a sequence must, or each call its own."""
+        self.__dict__["_held"] = {} if held else None  # nothing that attributes' tracking should see
+
+    def get_dropout_mask(self, step_input: Any) -> Any:
+        """The mask that the input is multiplied with in training, the same until it is reset.
+
+        Args:
+            step_input: the input of a step.
+        """
+        return self._asked_noise("input", step_input, self.dropout)
+
+    def get_recurrent_dropout_mask(self, step_input: Any) -> Any:
+        """The mask that the state is multiplied with in training, the same until it is reset.
+
+        Args:
+            step_input: a state.
+        """
+        return self._asked_noise("state", step_input, self.recurrent_dropout)
+
+    def _asked_noise(self, kind: str, x: Any, rate: float) -> Any:
+        if self._held is None:
+            self.hold_noise(True)
+        return self._noise(kind, ops.shape(x), rate) if rate else None
+
+    def reset_dropout_mask(self) -> None:
+        """Forget the mask of `get_dropout_mask`."""
+        (self._held or {}).pop("input", None)
+
+    def reset_recurrent_dropout_mask(self) -> None:
+        """Forget the mask of `get_recurrent_dropout_mask`."""
+        (self._held or {}).pop("state", None)
 
     def get_config(self) -> dict[str, Any]:
         return {
@@ -146,27 +211,43 @@ class Cell(Layer, abc.ABC):
         }
 
 
-def _dropped(state: Any, mask: Any) -> Any:
+def dropped(state: Any, mask: Any) -> Any:
+    """A state after dropout with a mask; None: there is none."""
     return state if mask is None else ops.multiply(state, mask)
 
 
 class SimpleRNNCell(Cell):
-    """`h' = activation(x @ kernel + h @ recurrent_kernel + bias)`.
+    """`h' = activation(x @ kernel + h @ recurrent_kernel + bias)` (Elman 1990).
+
+    Called with an input `(batch, features)` and a list with the state `(batch, units)`; gives the output, which is the
+    new state, and a list with it.
 
     Args:
         units: size of the state.
         activation: function or its name.
         use_bias: whether there is a bias.
+        kernel_initializer, recurrent_initializer, bias_initializer: initializers or their names.
+        kernel_regularizer, recurrent_regularizer, bias_regularizer: regularizers or their names.
+        kernel_constraint, recurrent_constraint, bias_constraint: constraints or their names.
         dropout, recurrent_dropout: which part of the input, of the state is dropped in training.
         seed: integer for the dropout.
-        **kwargs: initializers, regularizers and constraints as in `SimpleRNN`.
+
+    Raises:
+        ValueError: `units` isn't a positive integer, or a name is unknown.
+
+    Example:
+        >>> import numpy as np
+        >>> import triceras
+        >>> cell = triceras.layers.SimpleRNNCell(3)
+        >>> output, states = cell(np.ones((2, 5)), cell.get_initial_state(2))
+        >>> tuple(output.shape), len(states)
+        ((2, 3), 1)
     """
 
     gates = 1
 
     def step(self, projected: Any, states: list[Any], recurrent_mask: Any) -> tuple[Any, list[Any]]:
-        h = _dropped(states[0], recurrent_mask)
-        out = self.activation(ops.add(projected, ops.matmul(h, self.recurrent_kernel)))
+        out = self.activation(ops.add(projected, self.recur(states[0], recurrent_mask)))
         return out, [out]
 
 
@@ -189,13 +270,31 @@ class GatedCell(Cell, abc.ABC):
 class LSTMCell(GatedCell):
     """A long short-term memory (Hochreiter and Schmidhuber 1997); gates in the order input, forget, cell, output.
 
+    Called with an input `(batch, features)` and a list of output and cell, each `(batch, units)`; gives the output and
+    a list of the new ones.
+
     Args:
         units: size of the state.
         activation: of the cell's input and output.
         recurrent_activation: of the gates.
         use_bias: whether there is a bias.
         unit_forget_bias: whether the forget gate's bias begins at 1.
-        **kwargs: initializers, regularizers, constraints, dropouts and seed as in `LSTM`.
+        kernel_initializer, recurrent_initializer, bias_initializer: initializers or their names.
+        kernel_regularizer, recurrent_regularizer, bias_regularizer: regularizers or their names.
+        kernel_constraint, recurrent_constraint, bias_constraint: constraints or their names.
+        dropout, recurrent_dropout: which part of the input, of the state is dropped in training.
+        seed: integer for the dropout.
+
+    Raises:
+        ValueError: `units` isn't a positive integer, or a name is unknown.
+
+    Example:
+        >>> import numpy as np
+        >>> import triceras
+        >>> cell = triceras.layers.LSTMCell(3)
+        >>> output, states = cell(np.ones((2, 5)), cell.get_initial_state(2))
+        >>> tuple(output.shape), len(states)
+        ((2, 3), 2)
     """
 
     gates, states = 4, 2
@@ -238,8 +337,8 @@ class LSTMCell(GatedCell):
 
     def step(self, projected: Any, states: list[Any], recurrent_mask: Any) -> tuple[Any, list[Any]]:
         h, c = states
-        projected = ops.add(projected, ops.matmul(_dropped(h, recurrent_mask), self.recurrent_kernel))
-        h, c = lstm_gates(projected, c, self.activation, self.recurrent_activation)
+        projected = ops.add(projected, self.recur(h, recurrent_mask))
+        h, c = lstm_gates(projected, c, self.activation, self.recurrent_activation, self.channel_axis)
         return h, [h, c]
 
     def whole(self, training: bool | None) -> Callable | None:
@@ -252,13 +351,31 @@ class LSTMCell(GatedCell):
 class GRUCell(GatedCell):
     """A gated recurrent unit (Cho et al. 2014); gates in the order update, reset, candidate.
 
+    Called with an input `(batch, features)` and a list with the state `(batch, units)`; gives the output, which is the
+    new state, and a list with it.
+
     Args:
         units: size of the state.
         activation: of the candidate.
         recurrent_activation: of the gates.
         use_bias: whether there is a bias.
         reset_after: whether the reset gate acts after the product with the state (as in cuDNN) or before.
-        **kwargs: initializers, regularizers, constraints, dropouts and seed as in `GRU`.
+        kernel_initializer, recurrent_initializer, bias_initializer: initializers or their names.
+        kernel_regularizer, recurrent_regularizer, bias_regularizer: regularizers or their names.
+        kernel_constraint, recurrent_constraint, bias_constraint: constraints or their names.
+        dropout, recurrent_dropout: which part of the input, of the state is dropped in training.
+        seed: integer for the dropout.
+
+    Raises:
+        ValueError: `units` isn't a positive integer, or a name is unknown.
+
+    Example:
+        >>> import numpy as np
+        >>> import triceras
+        >>> cell = triceras.layers.GRUCell(3)
+        >>> output, states = cell(np.ones((2, 5)), cell.get_initial_state(2))
+        >>> tuple(output.shape), len(states)
+        ((2, 3), 1)
     """
 
     gates = 3
@@ -281,7 +398,7 @@ class GRUCell(GatedCell):
 
     def step(self, projected: Any, states: list[Any], recurrent_mask: Any) -> tuple[Any, list[Any]]:
         old = states[0]
-        h = _dropped(old, recurrent_mask)
+        h = dropped(old, recurrent_mask)
         if self.reset_after:
             recurrent = ops.matmul(h, self.recurrent_kernel)
             recurrent = recurrent if self.bias is None else ops.add(recurrent, self.bias[1])

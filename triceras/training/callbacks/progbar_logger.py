@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from triceras.core import placement
 from triceras.training.callbacks.callback import Callback
 from triceras.training.logs import fetch
 from triceras.utils.io_utils import is_interactive_logging_enabled, print_msg
@@ -31,6 +32,7 @@ class ProgbarLogger(Callback):
         super().set_params(params)
         verbose = params.get("verbose", "auto")
         self.verbose = (1 if is_interactive_logging_enabled() else 2) if verbose == "auto" else int(verbose)
+        self.verbose = self.verbose if placement.is_first() else 0
         self.epochs = params.get("epochs", 1)
         self.target = params.get("steps")
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from triceras.core import config, dtypes, registry, seeds, tree
 from triceras.training.data.source import Source
+from triceras.training.data.sparse import is_sparse, to_rows
 from triceras.training.data.weights import class_to_sample_weights
 from triceras.utils.data import pack_x_y_sample_weight
 
@@ -19,7 +20,7 @@ def is_array(x: Any) -> bool:
     """Whether something has rows that can be taken: an array, a tensor, a data frame or a column of one."""
     if isinstance(x, np.ndarray) or hasattr(x, "iloc"):
         return True
-    return hasattr(x, "shape") and (hasattr(x, "__array__") or registry.backend_of(x) is not None)
+    return hasattr(x, "shape") and (hasattr(x, "__array__") or registry.backend_of(x) is not None or is_sparse(x))
 
 
 def are_arrays(data: Any) -> bool:
@@ -28,12 +29,14 @@ def are_arrays(data: Any) -> bool:
     return bool(leaves) and all(map(is_array, leaves))
 
 
-def to_array(x: Any) -> np.ndarray:
-    """A NumPy array of anything that `is_array`; floats in `floatx`.
+def to_array(x: Any) -> Any:
+    """A NumPy array of anything that `is_array`, or `SparseRows`; floats in `floatx`.
 
     Raises:
         ValueError: Python objects, or no rows.
     """
+    if is_sparse(x):
+        return to_rows(x)
     if hasattr(x, "iloc"):
         x = x.to_numpy()[:, None] if x.ndim == 1 else x.to_numpy()
     backend = registry.backend_of(x)
@@ -126,6 +129,7 @@ def from_arrays(
     x, y, sample_weight = tree.map_structure(
         lambda leaf: None if leaf is None else to_array(leaf), (x, y, sample_weight)
     )
+    y = tree.map_structure(lambda leaf: leaf.to_numpy() if is_sparse(leaf) else leaf, y)  # losses want dense targets
     if class_weight is not None:
         sample_weight = class_to_sample_weights(y, class_weight)
     total = num_samples(x=x, y=y, sample_weight=sample_weight)

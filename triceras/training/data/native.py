@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from triceras.core import config, tree
+from triceras.training.data.sparse import is_sparse, to_rows
 
 _AS_THEY_ARE = "?bBhHiIlLqQef"  # NumPy's characters of all plain numbers but float64
 
@@ -20,6 +21,8 @@ def to_tensor(backend: Any, leaf: Any) -> Any:
             return leaf
         if leaf.dtype == np.float64:
             return backend.convert(leaf, config.floatx())
+    elif is_sparse(leaf) and not isinstance(leaf, backend.tensor_types):
+        return to_rows(leaf).to_tensor(backend)
     return backend.convert(leaf)
 
 

@@ -1,0 +1,1 @@
+"""Optimizers gain nothing of their own here."""
