@@ -11,7 +11,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from triceras.core import registry, tree
+from triceras.core import masks, registry, tree
 from triceras.core.scope import local, setting
 
 
@@ -101,9 +101,30 @@ def value_and_grad(fn: Callable, variables: Any = None, has_aux: bool = False, a
         >>> float(value), ops.convert_to_numpy(grad).tolist()
         (5.0, [2.0, 4.0])
     """
-    return _on_demand(
-        fn, variables, lambda backend: backend.value_and_grad(fn, variables, has_aux=has_aux, argnums=argnums)
-    )
+    if has_aux:
+        return _on_demand(fn, variables, lambda backend: value_aux_and_grad(backend, fn, variables, argnums))
+    return _on_demand(fn, variables, lambda backend: backend.value_and_grad(fn, variables, argnums=argnums))
+
+
+def value_aux_and_grad(backend: Any, fn: Callable, variables: Any = None, argnums: Any = 0) -> Callable:
+    """`value_and_grad(…, has_aux=True)` on a backend; the tensors in `aux` keep their masks.
+
+    What leaves a framework's transform may be another tensor than what went in, and masks belong to tensors.
+    """
+
+    def with_masks(*args: Any, **kwargs: Any) -> Any:
+        value, aux = fn(*args, **kwargs)
+        return value, (aux, tree.map_structure(masks.get, aux))
+
+    differentiated = backend.value_and_grad(with_masks, variables, has_aux=True, argnums=argnums)
+
+    def run(*args: Any, **kwargs: Any) -> Any:
+        (value, (aux, found)), grads = differentiated(*args, **kwargs)
+        if any(mask is not None for mask in tree.flatten(found)):
+            tree.map_structure(masks.set, aux, found)
+        return (value, aux), grads
+
+    return run
 
 
 def grad(fn: Callable, variables: Any = None, has_aux: bool = False, argnums: Any = 0) -> Callable:

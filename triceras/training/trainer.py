@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
-from triceras.core import config, masks, tree
+from triceras.core import config, tree
 from triceras.core.scope import use_backend
 from triceras.training import data as data_adapters
 from triceras.training.callbacks.callback_list import CallbackList
@@ -16,6 +16,7 @@ from triceras.training.logs import PendingLogs, fetch, plain
 from triceras.training.predictions import joined
 from triceras.training.ready import assert_can_train, assert_compiled, get_ready
 from triceras.training.steps import StepCache, Steps, settings_of, trained_by, unique
+from triceras.transforms import value_aux_and_grad
 from triceras.utils.data import pack_x_y_sample_weight, unpack_x_y_sample_weight
 
 
@@ -139,18 +140,17 @@ class Trainer:
         x, y, sample_weight = unpack_x_y_sample_weight(data)
         weights = self.trainable_variables
         objective = partial(self._objective, x, y, sample_weight)
-        (_, (loss, y_pred, mask)), grads = self.backend.value_and_grad(objective, weights, has_aux=True)()
-        tree.map_structure(masks.set, y_pred, mask)  # what went through a transform may be another tensor
+        (_, (loss, y_pred)), grads = value_aux_and_grad(self.backend, objective, weights)()
         self._track_loss(x, loss)
         if weights:
             self.optimizer.apply(grads, weights)
         return self.compute_metrics(x, y, y_pred, sample_weight=sample_weight)
 
-    def _objective(self, x: Any, y: Any, sample_weight: Any) -> tuple[Any, tuple[Any, Any, Any]]:
-        """What training minimizes, and the loss, predictions and masks behind it."""
+    def _objective(self, x: Any, y: Any, sample_weight: Any) -> tuple[Any, tuple[Any, Any]]:
+        """What training minimizes, and the loss and predictions behind it."""
         y_pred = self(x, training=True)
         loss = self._loss_of(x, y, y_pred, sample_weight, True)
-        return self.optimizer.scale_loss(loss), (loss, y_pred, tree.map_structure(masks.get, y_pred))
+        return self.optimizer.scale_loss(loss), (loss, y_pred)
 
     def test_step(self, data: Any) -> dict[str, Any]:
         """Evaluate on a batch; takes and gives what `train_step` does."""
