@@ -13,6 +13,8 @@ class Engine(abc.ABC):
         backend: the backend that it belongs to.
     """
 
+    per_replica = False  # whether each replica runs the step by itself, on its part of a batch: see `replicas.py`
+
     def __init__(self, backend: Any):
         self.backend = backend
 
