@@ -19,7 +19,7 @@ demo: $(STAMP)
 	$(QUIET) $(BIN)/triceras demo
 
 test: $(STAMP)
-	$(QUIET) $(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+	$(QUIET) $(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -1,6 +1,7 @@
 """Fixtures: one process runs every installed backend."""
 
 import os
+import re
 import tempfile
 
 os.environ["KERAS_HOME"] = tempfile.mkdtemp(prefix="keras_home_")  # what the user has set up doesn't matter here
@@ -24,12 +25,19 @@ INSTALLED = [name for name in ("numpy", "jax", "torch", "tensorflow") if name in
 TRAINABLE = [name for name in INSTALLED if name != "numpy"]
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items):
-    """What one worker should run: the tests of a file, or those of one family in it, which ask real Keras together."""
-    for item in items:
-        family = item.callspec.params.get("family", "") if hasattr(item, "callspec") else ""
-        item.add_marker(pytest.mark.xdist_group(f"{item.path.name} {family}"))
+def pytest_xdist_make_scheduler(config, log):
+    """One worker runs the tests of a file, or those of one family of layers in it, which ask real Keras together."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFile(LoadScopeScheduling):
+        def _split_scope(self, nodeid):
+            file, _, test = nodeid.partition("::")
+            family = (
+                re.search(r"\[(?:\w+-)?(\w+)-\w+\]", test) if file.endswith("layers/test_same_as_keras.py") else None
+            )
+            return file if family is None else f"{file} {family[1]}"
+
+    return ByFile(config, log)
 
 
 @pytest.fixture(params=INSTALLED)

@@ -106,15 +106,15 @@ def test_optimizers_are_captured(optimizer):
     model, captured_logs = trained(mlp, 4, optimizer)
     assert stage(model._steps["train_step"].one) == "on_graph"
     assert captured_logs == logs
-    for a, b in zip(state(model), state(eager), strict=True):
-        np.testing.assert_array_equal(a, b)
+    for a, b in zip(state(model), state(eager), strict=True):  # eagerly, small weights are updated together
+        np.testing.assert_allclose(a, b, rtol=2e-6, atol=1e-8)
 
 
 def test_what_all_weights_have_in_common_is_computed_once():
     model, _ = trained(mlp, 3, "adam")
     (found,) = model._steps["train_step"].one.programs.values()
     names = [str(node.target) for node in found.captured.module.graph.nodes]
-    assert sum("pow.Tensor_Tensor" in name for name in names) == 2 and len(model.trainable_variables) == 4
+    assert sum(name.endswith("pow.Scalar") for name in names) == 2 and len(model.trainable_variables) == 4
 
 
 def test_gradient_accumulation_and_averages_are_captured():

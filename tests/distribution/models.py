@@ -12,11 +12,11 @@ def mlp():
     return keras.Sequential([layers.Input((8,)), layers.Dense(16, activation="relu"), layers.Dense(CLASSES)])
 
 
-def convnet():
+def convnet(rate=0.2):
     inputs = layers.Input((6, 6, 3))
     x = layers.BatchNormalization()(layers.Conv2D(8, 3, use_bias=False)(inputs))
     x = layers.GlobalAveragePooling2D()(layers.ReLU()(x))
-    return keras.Model(inputs, layers.Dense(CLASSES)(layers.Dropout(0.2)(x)))
+    return keras.Model(inputs, layers.Dense(CLASSES)(layers.Dropout(rate)(x)))
 
 
 def transformer():
@@ -28,6 +28,7 @@ def transformer():
 
 
 MODELS = {"mlp": mlp, "convnet": convnet, "transformer": transformer}
+WITHOUT_DRAWS = {**MODELS, "convnet": lambda: convnet(0.0)}  # for replicas, each of which draws its own numbers
 
 
 def data(model, samples=STEPS // 2 * BATCH - 6):
@@ -42,10 +43,10 @@ def data(model, samples=STEPS // 2 * BATCH - 6):
     return x.astype("int32" if x.dtype.kind == "i" else "float32"), rng.integers(0, CLASSES, samples)
 
 
-def compiled(name, **options):
+def compiled(name, models=MODELS, **options):
     keras.utils.clear_session(free_memory=False)
     keras.utils.set_random_seed(3)
-    model = MODELS[name]()
+    model = models[name]()
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(keras.optimizers.SGD(0.05, momentum=0.9), loss, metrics=["accuracy"], **options)
     return model

@@ -188,7 +188,6 @@ def probe_input_errors():
         attempt(lambda: model(np.ones((2, 5, 4)))),
         attempt(lambda: two([np.ones((2, 4))]))[:10],
         attempt(lambda: dense([X, X])).split(" Inputs")[0],
-        attempt(lambda: layers.BatchNormalization(name="bn", axis=3)(X))[:10],
         attempt(lambda: dense("text"))[:10],
         attempt(lambda: dense.set_weights([X])),
         attempt(lambda: dense.set_weights([X, X])).split(" (d/")[0].rstrip("."),

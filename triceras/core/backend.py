@@ -197,7 +197,7 @@ class Backend(abc.ABC):
     def place_batch(self, batch: Any) -> Any:
         """A batch on its way into a step."""
         distribution = placement.in_force(self)
-        return batch if distribution is None else self.engine().batch(batch, distribution)
+        return batch if distribution is None or self.engine().per_replica else self.engine().batch(batch, distribution)
 
     def seed_framework(self, seed: int) -> None:
         """Seed the framework's own generator, for user code that draws from it."""

@@ -112,6 +112,8 @@ def _load(info: Info) -> Any:
         backend = getattr(_import(module), attribute)()
         _loaded[info.name] = backend
         forget_types()
+        if backend.sparse is not None:
+            add(backend.sparse)
         return backend
 
 

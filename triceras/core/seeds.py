@@ -114,11 +114,10 @@ class SeedGenerator:
 
     def next(self, ordered: bool = True) -> Any:
         """A key of two words; the state counts up."""
-        from triceras import ops
+        from triceras import distribution, ops
 
-        key = ops.add(self.state.value, np.array([0, 1], self.state.dtype))
-        self.state.assign(key)
-        return key
+        self.state.assign(key := ops.add(self.state.value, np.array([0, 1], self.state.dtype)))
+        return distribution.replicas.own_key(key, self.backend)
 
     def next_on_host(self) -> np.ndarray:
         """`next()` for use outside graphs: the key as a NumPy array."""

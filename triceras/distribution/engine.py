@@ -14,6 +14,8 @@ class Engine(abc.ABC):
     """
 
     per_replica = False  # whether each replica runs the step by itself, on its part of a batch: see `replicas.py`
+    in_graph = False  # whether the replicas are parts of one graph, so that all that they agree on belongs into it
+    splits_variables = True  # whether a variable may be split over devices; else all are whole on each
 
     def __init__(self, backend: Any):
         self.backend = backend
@@ -53,3 +55,41 @@ class Engine(abc.ABC):
     @abc.abstractmethod
     def batch(self, batch: Any, distribution: Any) -> Any:
         """A batch of all processes, or this process's part of it if `auto_shard_dataset` is off, over the devices."""
+
+    # --- engines whose replicas run by themselves (`per_replica`): see `replicas.py` ----------------------------------
+
+    def mean(self, tensors: list[Any]) -> list[Any]:
+        """The mean over the replicas of each of some native tensors; inside the step, and gradients flow through it."""
+        raise NotImplementedError
+
+    def sum(self, tensors: list[Any]) -> list[Any]:
+        """The sum over the replicas of each of some native tensors."""
+        raise NotImplementedError
+
+    def replica(self) -> Any:
+        """The number of the replica that runs: a Python int, or a scalar tensor in a step that all replicas share."""
+        raise NotImplementedError
+
+    def own_key(self, key: Any) -> Any:
+        """A key for random numbers, mixed with the replica's number."""
+        raise NotImplementedError
+
+    def begin(self, model: Any) -> None:
+        """Before a model's first step: all replicas must have the same model, and begin with the same weights."""
+        return None
+
+    def agree(self, what: str, batch: Any = None) -> None:
+        """Fail on all replicas if they don't do the same now: a step on a batch of some shape, or the end of a pass."""
+        return None
+
+    def stepped(self, step: Any, variables: list[Any], data: Any) -> Any:
+        """What `step(data)` gives, with all scalars averaged; `data` is what `batch` gave.
+
+        The change of each of `variables`, accumulators of metrics, becomes the sum of its changes on all replicas; or
+        the mean, where `batch` couldn't divide the batch and all compute the whole of it.
+        """
+        raise NotImplementedError
+
+    def whole(self, outputs: Any) -> Any:
+        """Predictions for the batch that `batch` divided last: the rows of all replicas, in order, on each."""
+        raise NotImplementedError

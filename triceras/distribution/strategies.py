@@ -152,6 +152,7 @@ class ModelParallel(Distribution):
         if not isinstance(layout_map, LayoutMap) or layout_map.device_mesh is None:
             raise ValueError(f"`layout_map` must be a LayoutMap with a device mesh. Received: layout_map={layout_map}")
         mesh = layout_map.device_mesh
+        _assert_splits(mesh, "ModelParallel")
         super().__init__(mesh, batch_dim_name or mesh.axis_names[0], auto_shard_dataset)
         self.layout_map = layout_map
 
@@ -182,6 +183,7 @@ class _Fsdp(Distribution):
     """See `fsdp`."""
 
     def __init__(self, device_mesh: DeviceMesh, smallest: int, auto_shard_dataset: bool):
+        _assert_splits(device_mesh, "fsdp")
         super().__init__(device_mesh, device_mesh.axis_names[0], auto_shard_dataset)
         self.smallest = smallest
 
@@ -196,6 +198,14 @@ class _Fsdp(Distribution):
 
     def get_tensor_layout(self, path: str) -> None:
         return None
+
+
+def _assert_splits(mesh: DeviceMesh, what: str) -> None:
+    if not mesh.backend.engine().splits_variables:
+        raise NotImplementedError(
+            f"{what} splits variables over devices, which isn't there for the {mesh.backend.name} backend: it has "
+            "DataParallel. See docs/distribution.md for what each backend has."
+        )
 
 
 def fsdp(device_mesh: DeviceMesh | None = None, smallest: int = 1024, auto_shard_dataset: bool = True) -> Distribution:

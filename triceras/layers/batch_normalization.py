@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from triceras import ops
+from triceras.distribution import replicas
 from triceras.layers.input_spec import InputSpec
 from triceras.layers.layer import Layer
 from triceras.layers.settings import keep_settings, make_weight, settings_config
@@ -144,12 +145,16 @@ class BatchNormalization(Layer):
         """Mean and variance of each channel, of what a mask keeps."""
         axes = self._reduced_axes
         if mask is None:
-            return ops.moments(x, axes=axes, synchronized=self.synchronized)
+            return ops.moments(x, axes=axes, synchronized=True)
         weights = ops.broadcast_to(ops.expand_dims(ops.cast(mask, x.dtype), axis=-1), ops.shape(x))
-        count = ops.sum(weights, axis=axes, keepdims=True)
-        mean = ops.divide_no_nan(ops.sum(ops.multiply(x, weights), axis=axes, keepdims=True), count)
-        squares = ops.multiply(ops.square(ops.subtract(x, mean)), weights)
-        variance = ops.divide_no_nan(ops.sum(squares, axis=axes, keepdims=True), count)
+
+        def total(values: Any) -> Any:
+            return ops.sum(ops.multiply(values, weights), axis=axes, keepdims=True)
+
+        sums, count = replicas.averaged([total(x), total(1.0)], self.backend)
+        mean = ops.divide_no_nan(sums, count)
+        (squares,) = replicas.averaged([total(ops.square(ops.subtract(x, mean)))], self.backend)
+        variance = ops.divide_no_nan(squares, count)
         return ops.squeeze(mean, axes), ops.squeeze(variance, axes)
 
     def _renormalized(self, mean: Any, variance: Any) -> tuple[Any, Any]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from triceras import ops
-from triceras.core import config
+from triceras.core import config, registry
+from triceras.distribution import replicas
 from triceras.ops.op import composite
 from triceras.ops.rules import Rule, all_axes, float_, normalize_axes, one_axis, reduced
 
@@ -35,6 +36,8 @@ def moments(x: Any, axes: Any, keepdims: bool = False, synchronized: bool = Fals
     mean = ops.mean(wide, axis=axes, keepdims=True)
     variance = ops.mean(ops.square(ops.subtract(wide, mean)), axis=axes, keepdims=keepdims)
     mean = mean if keepdims else ops.squeeze(mean, axis=axes)
+    if synchronized:
+        mean, variance = replicas.moments(mean, variance, registry.current())
     return ops.cast(mean, name), ops.cast(variance, name)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from triceras import ops
 from triceras.core.scope import use_backend
 from triceras.core.variable import Variable
+from triceras.distribution import replicas
 from triceras.optimizers.optimizer import Optimizer, only_where
 
 
@@ -84,6 +85,7 @@ class LossScaleOptimizer(Optimizer):
         self.inner_optimizer.build(variables)
 
     def _apply(self, grads: list[Any], variables: list[Variable]) -> None:
+        grads = replicas.averaged(grads, self.backend)  # all must find the same in them
         scale = self.dynamic_scale.value
         finite = self.check_finite(grads)
         only_where(finite, lambda: self._accept([g / ops.cast(scale, g.dtype) for g in grads], variables))

@@ -14,6 +14,7 @@ from triceras.core import config, naming, registry
 from triceras.core.scope import use_backend
 from triceras.core.state import StatelessScope
 from triceras.core.variable import Variable
+from triceras.distribution import replicas
 from triceras.optimizers import joined
 from triceras.optimizers.schedules import LearningRateSchedule
 
@@ -321,6 +322,7 @@ class Optimizer:
             self._apply([ops.convert_to_tensor(g, sparse=False) for g, _ in pairs], [v for _, v in pairs])
 
     def _apply(self, grads: list[Any], variables: list[Variable]) -> None:
+        grads = replicas.averaged(grads, self.backend)
         grads, variables = self._overwrite_directly(grads, variables)
         if self.loss_scale_factor is not None:
             grads = [g / self.loss_scale_factor for g in grads]

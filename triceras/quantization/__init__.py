@@ -60,7 +60,8 @@ def quantize(layer: Any, mode: Any, type_check: bool = True, config: Any = None)
     quantized, own = dtype_policies.get(f"{mode}_from_{policy.name}"), layer.quantization_config
     layer.quantization_config = config or (own if own is not None and own.mode == mode else Int8QuantizationConfig())
     if isinstance(policies, dtype_policies.DTypePolicyMap):
-        policies.pop(path, None)
+        if path in policies:
+            del policies[path]
         policies[path] = quantized
         quantized = policies
     layer.dtype_policy = quantized

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from triceras.core import registry, tree
+from triceras.core.scope import use_backend
 from triceras.core.state import StatelessScope
 from triceras.training.data import to_native
 from triceras.utils.data import unpack_x_y_sample_weight
+
+
+@contextlib.contextmanager
+def at_home(model: Any) -> Iterator[None]:
+    """Run on a model's backend, and under the framework's own way to spread work in which the model was made."""
+    spread = getattr(model.backend, "at_home", None)
+    with use_backend(model.backend), contextlib.nullcontext() if spread is None else spread(model):
+        yield
 
 
 def assert_compiled(model: Any) -> None:

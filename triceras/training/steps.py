@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 from triceras.core import placement
+from triceras.distribution import replicas
 
 # The state that a step written for JAX, `train_step(self, state, data)`, takes and returns.
 STATE = {
@@ -72,9 +73,9 @@ class Steps:
         options = {"variables": variables, "jit_compile": model.jit_compile}
         jit = (lambda fn: fn) if model.run_eagerly else partial(backend.jit, **options)
         around = getattr(model.optimizer, "around", None) if name == "train_step" else None
-        self.one = jit(step) if around is None else around(step, jit)
+        self.one = replicas.shared(step, jit if around is None else lambda fn: around(fn, jit), model, name)
         self.several: Callable | None = None
-        if self.size > 1 and not model.run_eagerly and around is None:
+        if self.size > 1 and not model.run_eagerly and around is None and replicas.engine_of(backend) is None:
             self.several = backend.several_steps(step, self.one, name != "predict_step", **options)
 
     def __call__(self, batches: list[Any]) -> list[Any]:
@@ -104,7 +105,8 @@ def forget_all() -> None:
 
 def settings_of(model: Any) -> tuple:
     """How a model wants its steps to be compiled."""
-    return model.run_eagerly, model.jit_compile, model.steps_per_execution, _rewired[0]
+    bound = replicas.bound_to(model.backend)
+    return model.run_eagerly, model.jit_compile, model.steps_per_execution, _rewired[0], bound
 
 
 def trained_by(model: Any) -> tuple[int, ...]:

@@ -8,13 +8,13 @@ from functools import partial
 from typing import Any
 
 from triceras.core import config, tree
-from triceras.core.scope import use_backend
+from triceras.distribution import replicas
 from triceras.training import data as data_adapters
 from triceras.training.callbacks.callback_list import CallbackList
 from triceras.training.compiling import Compiled, compile_config, compile_model
 from triceras.training.logs import PendingLogs, fetch, plain
 from triceras.training.predictions import joined
-from triceras.training.ready import assert_can_train, assert_compiled, get_ready
+from triceras.training.ready import assert_can_train, assert_compiled, at_home, get_ready
 from triceras.training.steps import StepCache, Steps, settings_of, trained_by, unique
 from triceras.transforms import value_aux_and_grad
 from triceras.utils.data import pack_x_y_sample_weight, unpack_x_y_sample_weight
@@ -361,7 +361,7 @@ class Trainer:
         assert_can_train(self)
         if validation_split and validation_data is None:
             (x, y, sample_weight), validation_data = data_adapters.split(validation_split, x, y, sample_weight)
-        with use_backend(self.backend):
+        with at_home(self):
             source = data_adapters.make_source(x, y, sample_weight, batch_size, shuffle, class_weight)
             train = data_adapters.Epochs(source, steps_per_epoch, self.steps_per_execution)
             validation = self._validation(validation_data, validation_batch_size or batch_size, validation_steps)
@@ -433,6 +433,7 @@ class Trainer:
                 end(first + len(batches) - 1, logs)
             if self.stop_training:
                 break
+        replicas.agree(self.backend, f"the end of a pass over the data ({kind})")
         return fetch(logs)
 
     # --- evaluate ----------------------------------------------------------------------------------------------------
@@ -470,7 +471,7 @@ class Trainer:
         assert_compiled(self)
         if kwargs:
             raise ValueError(f"Arguments not recognized: {kwargs}")
-        with use_backend(self.backend):
+        with at_home(self):
             source = data_adapters.make_source(x, y, sample_weight, batch_size)
             epochs = data_adapters.Epochs(source, steps, self.steps_per_execution)
             callbacks = self._callbacks(callbacks, verbose, epochs=1, steps=epochs.num_steps)
@@ -525,7 +526,7 @@ class Trainer:
             >>> triceras.Sequential([triceras.layers.Dense(3)]).predict(np.ones((5, 2)), verbose=0).shape
             (5, 3)
         """
-        with use_backend(self.backend):
+        with at_home(self):
             source = data_adapters.make_source(x, batch_size=batch_size)
             epochs = data_adapters.Epochs(source, steps, self.steps_per_execution)
             callbacks = self._callbacks(callbacks, verbose, epochs=1, steps=epochs.num_steps)
@@ -590,14 +591,14 @@ class Trainer:
 
     def predict_on_batch(self, x: Any) -> Any:
         """The outputs for one batch, as arrays."""
-        with use_backend(self.backend):
+        with at_home(self):
             batch = pack_x_y_sample_weight(x)
             get_ready(self, lambda: batch, "predict")
             outputs = self._function("predict_step").one(self._native()([batch])[0])
             return joined([outputs], self.backend.to_numpy)
 
     def _on_batch(self, name: str, data: Any, return_dict: bool) -> Any:
-        with use_backend(self.backend):
+        with at_home(self):
             get_ready(self, lambda: data, name.removesuffix("_step"))
             self.reset_metrics()
             logs = self._function(name).one(self._native()([data])[0])

@@ -9,7 +9,6 @@ from triceras.backends.jax.sparse import SparseTensors
 from triceras.backends.jax.tensor import BCOO, TENSOR_TYPES, Tensors
 from triceras.backends.jax.transforms import Transforms
 from triceras.backends.jax.variable import Variables
-from triceras.core import registry
 from triceras.core.backend import Backend
 
 
@@ -27,7 +26,6 @@ class JaxBackend(Tensors, Variables, Transforms, Backend):
         super().__init__()
         self.sparse = SparseTensors(self)
         self._engine = None
-        registry.add(self.sparse)
 
     def engine(self) -> Any:
         if self._engine is None:

@@ -1,6 +1,7 @@
 """The TensorFlow backend: eager tensors, `tf.function` and `tf.GradientTape`. Never touches `tf.keras`."""
 
 import contextlib
+from typing import Any
 
 import tensorflow as tf
 
@@ -11,7 +12,6 @@ from triceras.backends.tensorflow.sparse import SparseTensors
 from triceras.backends.tensorflow.tensor import Tensors
 from triceras.backends.tensorflow.transforms import Transforms
 from triceras.backends.tensorflow.variable import Variables
-from triceras.core import registry
 from triceras.core.backend import Backend
 
 
@@ -27,7 +27,18 @@ class TensorflowBackend(Tensors, Variables, Transforms, Backend):
     def __init__(self) -> None:
         super().__init__()
         self.sparse = SparseTensors(self)
-        registry.add(self.sparse)
+        self._engine = None
+
+    def engine(self) -> Any:
+        if self._engine is None:
+            from triceras.backends.tensorflow.distribution import TensorflowEngine
+
+            self._engine = TensorflowEngine(self)
+        return self._engine
+
+    def at_home(self, model: Any) -> Any:
+        """A context for what a model does: in it the `tf.distribute` strategy is in force under which it was made."""
+        return contextlib.nullcontext() if self._engine is None else self._engine.at_home(model)
 
 
 # A user's `tf.function` rewrites by default the source of all that it calls, which takes our code 20 times as long as

@@ -16,7 +16,7 @@ import tensorflow as tf
 from triceras.backends.tensorflow.compiler import compiled, several_steps
 from triceras.backends.tensorflow.tensor import fill, split
 from triceras.backends.tensorflow.variable import raw_value
-from triceras.core import tree
+from triceras.core import placement, tree
 from triceras.core.dtypes import standardize_dtype
 from triceras.core.scope import local
 from triceras.core.spec import Spec
@@ -229,6 +229,9 @@ class Transforms(Loops):
         """See `triceras.jit`. With `jit_compile=True` XLA runs the graphs, with False TensorFlow's kernels; with None
         or "auto" it is the kernels at first, later the faster of both, by measurement: see `compiler/xla.py`.
         """
+        distribution = placement.in_force(self)
+        if distribution is not None and variables is not None:  # a step
+            return self.engine().compiled(fn, distribution)
         return compiled(self, fn, _xla(jit_compile))
 
     def several_steps(

@@ -34,6 +34,8 @@ class Variables:
                     "variable before the function is compiled (build the model first), or give it a NumPy array."
                 )
             value = static
+        if tf.distribute.has_strategy():
+            return self.engine().new_value(value, dtype, trainable)
         with tf.init_scope():  # out of any graph, so that a variable made while tracing outlives the trace
             return tf.Variable(self.convert(value, dtype), trainable=trainable)
 
@@ -42,7 +44,8 @@ class Variables:
         return native
 
     def set_trainable(self, native: tf.Variable, trainable: bool) -> tf.Variable:
-        native._trainable = trainable  # a new tf.Variable would leave compiled functions with the old one
+        for copy in (native, *getattr(native, "values", ())):
+            copy._trainable = trainable  # a new tf.Variable would leave compiled functions with the old one
         return native
 
     def protocol(self, variable: Any, name: str) -> Any:

@@ -1,5 +1,8 @@
 """The PyTorch backend: eager by default, gradients by autograd, layers that are `torch.nn.Module`s."""
 
+from functools import cached_property
+from typing import Any
+
 from triceras.backends.torch import array, image, linalg, logic, math, nn, optimizer, random, reduce, signal
 from triceras.backends.torch.bridges import WrappedModule
 from triceras.backends.torch.layer import TorchLayer
@@ -17,3 +20,12 @@ class TorchBackend(Tensors, Variables, Transforms, Backend):
     layer_mixin = TorchLayer
     bridges = {"TorchModuleWrapper": WrappedModule}
     seed_dtype = "int64"  # torch has no arithmetic on unsigned 32-bit words
+
+    @cached_property
+    def _engine(self) -> Any:
+        from triceras.backends.torch.distribution import TorchEngine
+
+        return TorchEngine(self)
+
+    def engine(self) -> Any:
+        return self._engine

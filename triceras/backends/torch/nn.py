@@ -12,7 +12,8 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from triceras.backends.torch.array import padded
 from triceras.backends.torch.tensor import is_traced
 from triceras.backends.torch.transforms import gradient_depth
-from triceras.core import config, dtypes
+from triceras.core import config, dtypes, registry
+from triceras.distribution import replicas
 from triceras.ops.op import OPS
 from triceras.ops.windows import same_padding, transposed
 
@@ -74,6 +75,8 @@ def moments(
         return x, torch.zeros_like(x)
     wide = x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
     variance, mean = torch.var_mean(wide, dim=axes, correction=0, keepdim=keepdims)
+    if synchronized:
+        mean, variance = replicas.moments(mean, variance, registry.get("torch"))
     return mean.to(x.dtype), variance.to(x.dtype)
 
 

@@ -16,6 +16,7 @@ from torch._utils import _flatten_dense_tensors, _unflatten_dense_tensors
 from triceras.backends.torch.variable import held
 from triceras.core.scope import local
 from triceras.core.variable import Variable
+from triceras.distribution import replicas
 from triceras.optimizers.foreign import ForeignOptimizer
 
 # One vector of all elements of some tensors, in turn.
@@ -101,6 +102,7 @@ class TorchOptimizer(ForeignOptimizer):
     # --- updates -----------------------------------------------------------------------------------------------------
 
     def _apply(self, grads: list[Any], variables: list[Variable]) -> None:
+        grads = replicas.averaged(grads, self.backend)
         places = [self._get_variable_index(v) for v in variables]
         if self._given is None:
             if local.state is not None:

@@ -20,6 +20,7 @@ from triceras.backends.torch.compiler.rehearsal import Rehearsal
 from triceras.core import tree
 from triceras.core.scope import local
 from triceras.core.state import StatelessScope
+from triceras.distribution import replicas
 
 GRAPHS = 8  # of one function, for batch sizes that none before takes
 TURNS = 10  # calls of the captured and of the compiled graph, in turn, before the faster one is kept
@@ -43,6 +44,7 @@ class Pace(NamedTuple):
 
 AUTO = Pace(1.0, 5.0, calls=5)
 AT_ONCE = Pace(0.0, 0.0)
+IN_STEP = Pace(0.0, None, calls=2)  # replicas go on to the next stage at the same call: graphs hold collectives
 PACES = {"eager": Pace(0.0, None), "wait": Pace(0.0, 0.0, wait=True)}
 
 
@@ -75,6 +77,8 @@ def jit(backend: Any, eager: Callable, fn: Callable, jit_compile: Any) -> Callab
     chosen = pace(jit_compile)
     if chosen is None:
         return eager
+    if replicas.engine_of(backend) is not None:
+        chosen = IN_STEP
     programs: dict[tuple, Program] = {}
 
     @functools.wraps(fn, updated=())
