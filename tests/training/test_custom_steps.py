@@ -68,6 +68,18 @@ def test_the_agnostic_step_with_options(trainable_backend, options):
     check(Agnostic(), **options)
 
 
+class Counts(Net):
+    def train_step(self, data):
+        return {"loss": super().train_step(data)["loss"], "count": 3, "share": 0.5, "flag": True}
+
+
+def test_a_step_may_report_python_numbers(trainable_backend):
+    net = Counts()
+    net.compile("sgd", "mse", run_eagerly=True)
+    history = net.fit(X, Y, epochs=1, verbose=0).history
+    assert (history["count"], history["share"], history["flag"]) == ([3.0], [0.5], [1.0])
+
+
 class TorchStyle(Net):
     def train_step(self, data):
         import torch

@@ -52,5 +52,7 @@ def plain(logs: Any, to_numpy: Callable[[Any], Any]) -> dict[str, Any]:
 def _number(value: Any, to_numpy: Callable[[Any], Any]) -> Any:
     if value is None or isinstance(value, (str, float)):
         return value
+    if isinstance(value, int):
+        return float(value)
     array = value if isinstance(value, (np.ndarray, np.generic)) else np.asarray(to_numpy(value))
     return float(array.reshape(())) if array.size == 1 else array
