@@ -278,17 +278,18 @@ def replace_folder(path: Path, write: Callable[[Path], None]) -> None:
     temporary.mkdir()
     try:
         write(temporary)
-        if path.exists():
-            os.rename(path, old)
+        target = path if placement.is_first() else old
+        if target.exists():
+            os.rename(target, old)
         try:
-            os.rename(temporary, path)
+            os.rename(temporary, target)
         except OSError:
             if old.exists():
                 os.rename(old, path)
             raise
     finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-        shutil.rmtree(old, ignore_errors=True)
+        for folder in (temporary, old):
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def beside(path: Path) -> Path:

@@ -7,6 +7,7 @@ import os
 import shutil
 from typing import Any
 
+from triceras.core import placement
 from triceras.training.callbacks.callback import Callback
 
 _WEIGHTS, _METADATA = "latest.weights.h5", "training_metadata.json"
@@ -87,16 +88,18 @@ class BackupAndRestore(Callback):
     def _save(self, epoch: int) -> None:
         """Keep the model, to go on with this epoch."""
         os.makedirs(self.backup_dir, exist_ok=True)
-        if self.double_checkpoint and os.path.exists(os.path.join(self.backup_dir, _METADATA)):
+        if self.double_checkpoint and placement.is_first() and os.path.exists(os.path.join(self.backup_dir, _METADATA)):
             os.makedirs(self._previous, exist_ok=True)
             for name in (_WEIGHTS, _METADATA):
                 shutil.copyfile(os.path.join(self.backup_dir, name), os.path.join(self._previous, name))
         self.model.save_weights(os.path.join(self.backup_dir, _WEIGHTS), overwrite=True)
+        if not placement.is_first():
+            return
         path = os.path.join(self.backup_dir, _METADATA)
         with open(path + ".new", "w", encoding="utf-8") as file:
             json.dump({"epoch": epoch}, file)
         os.replace(path + ".new", path)
 
     def on_train_end(self, logs: dict | None = None) -> None:
-        if self.delete_checkpoint and os.path.exists(self.backup_dir):
+        if self.delete_checkpoint and placement.is_first() and os.path.exists(self.backup_dir):
             shutil.rmtree(self.backup_dir)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from triceras.core import placement
 from triceras.training.callbacks.callback import Callback
 
 
@@ -32,7 +33,7 @@ class CSVLogger(Callback):
 
     def on_train_begin(self, logs: dict | None = None) -> None:
         self.keys = self._keys_of_file() if self.append else None
-        if self.keys is None:
+        if self.keys is None and placement.is_first():
             open(self.filename, "w", encoding="utf-8").close()
 
     def _keys_of_file(self) -> list[str] | None:
@@ -52,8 +53,9 @@ class CSVLogger(Callback):
         self._write([epoch, *(_text(logs.get(key, "NA")) for key in self.keys)])
 
     def _write(self, row: list[Any]) -> None:
-        with open(self.filename, "a", newline="", encoding="utf-8") as file:
-            csv.writer(file, delimiter=self.sep, lineterminator="\n").writerow(row)
+        if placement.is_first():
+            with open(self.filename, "a", newline="", encoding="utf-8") as file:
+                csv.writer(file, delimiter=self.sep, lineterminator="\n").writerow(row)
 
 
 def _text(value: Any) -> Any:
