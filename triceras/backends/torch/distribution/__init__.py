@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import zlib
 from typing import Any
@@ -47,9 +48,16 @@ class TorchEngine(Engine):
         if self._control is not None or not distributed.is_initialized():
             return
         self._control = distributed.new_group(backend="gloo")  # nothing waits for an accelerator there
+        atexit.register(self._leave)
         stream = [seeds._host.generator]
         distributed.broadcast_object_list(stream, src=0, group=self._control)
         (seeds._host.generator,) = stream
+
+    def _leave(self) -> None:
+        """End the threads of gloo's groups: they abort a program that ends before them. (NCCL might wait for peers.)"""
+        if distributed.is_initialized() and "nccl" not in distributed.get_backend():
+            self._control = None
+            distributed.destroy_process_group()
 
     def process_index(self) -> int:
         return distributed.get_rank() if distributed.is_initialized() else 0
