@@ -327,7 +327,7 @@ def test_pending_logs_are_fetched_once_and_only_for_who_needs_them():
             self.seen = logs
 
     def logs():
-        return PendingLogs({"b": 2, "a": {"y": 1, "x": [3, 4]}}, to_numpy)
+        return PendingLogs({"b": [2], "a": {"y": [1], "x": [3, 4]}}, to_numpy)
 
     C.CallbackList([C.ModelCheckpoint("m.keras")]).on_train_batch_end(0, logs())
     assert not fetched
