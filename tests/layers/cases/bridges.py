@@ -4,5 +4,5 @@ CASES = []
 MORE = []
 DIFFERENT = dict.fromkeys(
     ("TorchModuleWrapper", "TFSMLayer", "JaxLayer", "FlaxLayer"),
-    "lives on one backend; `tests/layers/test_bridges.py` compares it with Keras there",
+    "lives on one backend; `tests/layers/test_bridges.py` compares it with native code there",
 )
