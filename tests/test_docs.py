@@ -29,6 +29,11 @@ def test_examples_in_docstrings(name, trainable_backend, monkeypatch, tmp_path):
     assert runner.failures == 0 and runner.tries > 0
 
 
+def test_every_layer_has_an_example():
+    classes = {name: x for name in triceras.layers.__all__ if isinstance(x := getattr(triceras.layers, name), type)}
+    assert [name for name, x in classes.items() if ">>>" not in (x.__doc__ or "")] == []
+
+
 @pytest.mark.slow
 def test_readme_blocks_run_in_order(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)

@@ -25,7 +25,7 @@ class DeviceMesh:
 
     Example:
         >>> import triceras
-        >>> if triceras.config.backend() == "jax":
+        >>> with triceras.use_backend("jax"):
         ...     mesh = triceras.distribution.DeviceMesh((1, 1), ("batch", "model"), ["cpu:0"])
         ...     assert mesh.devices.tolist() == [["cpu:0"]]
     """

@@ -101,7 +101,7 @@ class DataParallel(Distribution):
 
     Example:
         >>> import triceras
-        >>> if triceras.config.backend() == "jax":
+        >>> with triceras.use_backend("jax"):
         ...     distribution = triceras.distribution.DataParallel(devices=["cpu:0"])
         ...     assert distribution.num_model_replicas == 1
     """
@@ -132,7 +132,7 @@ class ModelParallel(Distribution):
     Example:
         >>> import triceras
         >>> from triceras.distribution import DeviceMesh, LayoutMap, ModelParallel
-        >>> if triceras.config.backend() == "jax":
+        >>> with triceras.use_backend("jax"):
         ...     mesh = DeviceMesh((1, 1), ("batch", "model"), ["cpu:0"])
         ...     layouts = LayoutMap(mesh)
         ...     layouts["dense.*kernel"] = (None, "model")
@@ -224,7 +224,7 @@ def fsdp(device_mesh: DeviceMesh | None = None, smallest: int = 1024, auto_shard
 
     Example:
         >>> import triceras
-        >>> if triceras.config.backend() == "jax":
+        >>> with triceras.use_backend("jax"):
         ...     with triceras.distribution.fsdp().scope():
         ...         model = triceras.Sequential([triceras.layers.Input((8,)), triceras.layers.Dense(4)])
     """

@@ -107,7 +107,7 @@ class Dense(Quantizable):
 
 
 class Activation(Layer):
-    """An activation function as a layer.
+    """An activation function as a layer. Input: any shape; output: the same.
 
     Args:
         activation: function or its name.
@@ -135,7 +135,13 @@ class Activation(Layer):
 
 
 class Identity(Layer):
-    """What comes in goes out."""
+    """What comes in goes out. Input and output: tensors of any shape.
+
+    Example:
+        >>> import triceras
+        >>> triceras.ops.convert_to_numpy(triceras.layers.Identity()([1.0, 2.0])).tolist()
+        [1.0, 2.0]
+    """
 
     def __init__(self, **kwargs: Any):
         super().__init__(**kwargs)

@@ -26,6 +26,11 @@ class InputLayer(Layer):
 
     Raises:
         ValueError: neither `shape` nor `batch_shape`, or both.
+
+    Example:
+        >>> import triceras
+        >>> triceras.layers.InputLayer((4,)).output.shape
+        (None, 4)
     """
 
     batch_shape: tuple[int | None, ...] = ()

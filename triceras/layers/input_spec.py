@@ -18,6 +18,11 @@ class InputSpec:
         allow_last_axis_squeeze: whether a last dimension of 1 may be missing or extra.
         name: key of the input where inputs come as a dict.
         optional: whether the input may be None.
+
+    Example:
+        >>> import triceras
+        >>> layer = triceras.layers.Dense(2)
+        >>> layer.input_spec = triceras.layers.InputSpec(ndim=3, axes={-1: 8})
     """
 
     def __init__(
